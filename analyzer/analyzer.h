@@ -1,0 +1,104 @@
+/* analyzer/analyzer.h -- all that the HTTP API may call. JSON in as trees, JSON out as text.
+ *
+ * Every call may be made from any thread. `arena` receives what is returned. Errors carry Kayenta's
+ * texts, a reason and, where a field is at fault, its pointer; the API turns codes into statuses.
+ */
+#ifndef ANALYZER_ANALYZER_H
+#define ANALYZER_ANALYZER_H
+
+#include "analyzer/settings.h"
+#include "analyzer/store.h"
+#include "base/arena.h"
+#include "base/str.h"
+#include <jansson.h>
+#include <stdbool.h>
+
+struct analyzer;
+
+/* Open the store, start the fetch engine and the workers, and take up what an earlier process left
+ * unfinished. `settings` and `log` must outlive it. */
+MUST_CHECK enum err_code analyzer_create(const struct settings *settings, struct log *log,
+                                         struct analyzer **out, struct error *err);
+/* From now on starts are refused (ERR_BUSY, draining); what runs is left for the next start. */
+void analyzer_drain(struct analyzer *analyzer);
+void analyzer_free(struct analyzer *analyzer); /* NULL is accepted */
+
+/* --- canary configs; `account` may be NULL or empty everywhere --- */
+MUST_CHECK enum err_code analyzer_config_create(struct analyzer *analyzer, const char *account,
+                                                const json_t *config, struct arena *arena,
+                                                const char **out_id, struct error *err);
+MUST_CHECK enum err_code analyzer_config_update(struct analyzer *analyzer, const char *account,
+                                                const char *id, const json_t *config,
+                                                struct arena *arena, const char **out_id,
+                                                struct error *err);
+MUST_CHECK enum err_code analyzer_config_delete(struct analyzer *analyzer, const char *account,
+                                                const char *id, struct error *err);
+MUST_CHECK enum err_code analyzer_config_get(struct analyzer *analyzer, const char *account,
+                                             const char *id, struct arena *arena, struct str *out,
+                                             struct error *err);
+MUST_CHECK enum err_code analyzer_config_list(struct analyzer *analyzer, const char *account,
+                                              const char *const *applications,
+                                              size_t n_applications, struct arena *arena,
+                                              struct str *out, struct error *err);
+
+/* --- executions --- */
+struct canary_start {
+    const char *application; /* NULL: absent; "" is not the same for ad hoc runs */
+    const char *parent_pipeline_execution_id;
+    const char *metrics_account, *storage_account, *configuration_account;
+    const char *canary_config_id;    /* NULL: ad hoc */
+    const json_t *canary_config;     /* ad hoc: the config; else NULL */
+    const json_t *execution_request; /* may be NULL when the body had none */
+};
+/* Check everything, plan, store; returns once the execution is durable. */
+MUST_CHECK enum err_code analyzer_canary_start(struct analyzer *analyzer,
+                                               const struct canary_start *start,
+                                               struct arena *arena, const char **out_id,
+                                               struct error *err);
+MUST_CHECK enum err_code analyzer_execution_get(struct analyzer *analyzer, const char *id,
+                                                const char *storage_account, struct arena *arena,
+                                                struct str *out, struct error *err);
+struct execution_query {
+    const char *application;     /* NULL or "": "ad-hoc" */
+    const char *statuses;        /* comma list, any case; NULL: all */
+    const char *storage_account; /* only resolved */
+    size_t limit, page;          /* page counts from 1 */
+};
+MUST_CHECK enum err_code analyzer_execution_list(struct analyzer *analyzer,
+                                                 const struct execution_query *query,
+                                                 struct arena *arena, struct str *out,
+                                                 struct error *err);
+/* A finished execution as one document for `serinus replay` (schema serinus.bundle/v1). */
+MUST_CHECK enum err_code analyzer_execution_bundle(struct analyzer *analyzer, const char *id,
+                                                   struct arena *arena, struct str *out,
+                                                   struct error *err);
+
+/* --- series, accounts, judges --- */
+MUST_CHECK enum err_code analyzer_series_get(struct analyzer *analyzer, enum series_kind kind,
+                                             const char *account, const char *id,
+                                             struct arena *arena, struct str *out,
+                                             struct error *err);
+MUST_CHECK enum err_code analyzer_credentials(struct analyzer *analyzer, struct arena *arena,
+                                              struct str *out, struct error *err);
+MUST_CHECK enum err_code analyzer_judges(struct analyzer *analyzer, struct arena *arena,
+                                         struct str *out, struct error *err);
+
+/* One query by hand. Blocks for at most 30 s. */
+struct fetch_query {
+    const char *metrics_account, *storage_account;
+    const char *store; /* "prometheus" */
+    const char *metric_set_name;
+    const json_t *query; /* the metric's query object, put together from the parameters */
+    const json_t *scope; /* {scope, location, start, end, step, extendedScopeParams} */
+    bool is_dry_run;
+};
+/* {"metricSetListId"} or, dry, {"query"}. */
+MUST_CHECK enum err_code analyzer_fetch(struct analyzer *analyzer, const struct fetch_query *query,
+                                        struct arena *arena, struct str *out, struct error *err);
+
+/* --- its own state --- */
+MUST_CHECK enum err_code analyzer_ready(struct analyzer *analyzer, struct error *err);
+/* Prometheus text format 0.0.4, without the HTTP server's own series. */
+void analyzer_metrics(struct analyzer *analyzer, struct strbuf *out);
+
+#endif

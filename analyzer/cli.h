@@ -1,0 +1,86 @@
+/* analyzer/cli.h -- what every command shares: options from one table, exit codes, reading inputs.
+ *
+ * A command is `int cmd_x(const struct cli_command *self, int argc, char **argv)` with argv[0] its
+ * own name; it returns the exit code. stdout carries the result and nothing else. */
+#ifndef ANALYZER_CLI_H
+#define ANALYZER_CLI_H
+
+#include "base/arena.h"
+#include "base/str.h"
+#include <stdbool.h>
+
+enum exit_code {
+    EXIT_PASS = 0,
+    EXIT_MARGINAL = 10,
+    EXIT_FAIL = 11,
+    EXIT_NODATA = 12,
+    EXIT_USAGE = 64,
+    EXIT_BAD_INPUT = 65,
+    EXIT_NO_INPUT = 66,
+    EXIT_UNAVAILABLE = 69,
+    EXIT_BUG = 70,
+    EXIT_CANNOT_CREATE = 73,
+    EXIT_IO = 74,
+    EXIT_LATER = 75,
+    EXIT_PERMISSION = 77,
+    EXIT_SETTINGS = 78,
+    EXIT_TIMEOUT = 124,
+    EXIT_INTERRUPTED = 130,
+};
+
+/* One flag. `name` without dashes; `short_name` 0 for none; `value` the placeholder in help, NULL
+ * for a switch. Tables end with a zeroed row. */
+struct cli_option {
+    const char *name;
+    char short_name;
+    const char *value;
+    const char *help;
+};
+
+struct cli_command {
+    const char *name;
+    const char *summary;  /* one line */
+    const char *examples; /* shown first in help */
+    const struct cli_option *options;
+    int (*run)(const struct cli_command *self, int argc, char **argv);
+};
+
+extern const struct cli_command command_serve, command_run, command_judge, command_stats,
+    command_collect, command_replay;
+
+/* What was given on the command line: every occurrence of every flag, and the positionals. */
+struct cli_args;
+
+/* Parse argv against the command's options. On -h or a mistake this prints help or the error and
+ * returns NULL with *exit_code set. Flags may stand anywhere, no abbreviations, `--` ends them.
+ * The result lives in `arena`. A flag that is not given is looked up in the environment as SERINUS_
+ * and its name in capitals. */
+const struct cli_args *cli_parse(const struct cli_command *command, int argc, char **argv,
+                                 struct arena *arena, int *exit_code);
+
+bool cli_has(const struct cli_args *args, const char *name);
+const char *cli_value(const struct cli_args *args, const char *name); /* the last one, or NULL */
+size_t cli_count(const struct cli_args *args, const char *name);
+const char *cli_value_at(const struct cli_args *args, const char *name, size_t i);
+size_t cli_n_positionals(const struct cli_args *args);
+const char *cli_positional(const struct cli_args *args, size_t i);
+
+/* "serinus NAME: " and the message on stderr, control characters escaped; returns `exit_code`. */
+int cli_fail(const struct cli_command *command, int exit_code, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+/* The exit code that belongs to an error: 65 for bad input, 69 for a store that failed, ... */
+int cli_exit_code(const struct error *err);
+
+/* Read a whole file ("-" is standard input, .gz is not taken) of at most CLI_MAX_DOCUMENT_BYTES,
+ * regular files and pipes only.
+ * Errors: ERR_NOT_FOUND (exit 66), ERR_PERMISSION (77), ERR_IO (74), ERR_LIMIT (65). */
+MUST_CHECK enum err_code cli_read_file(const char *path, struct strbuf *out, struct error *err);
+
+/* Run `answer` on every line of standard input and write what it appends to `out` as one line each,
+ * in order. `answer` returns false when the line was answered with an error. Returns the exit code:
+ * 0, or 65 if any line was answered with an error, or 74. */
+int cli_batch(const struct cli_command *command,
+              bool (*answer)(struct str line, struct strbuf *out, void *ctx), void *ctx);
+
+#endif

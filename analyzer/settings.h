@@ -1,0 +1,64 @@
+/* analyzer/settings.h -- what the operator configured: a native YAML file or a kayenta.yml. */
+#ifndef ANALYZER_SETTINGS_H
+#define ANALYZER_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "collectors/account.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum account_role {
+    ROLE_METRICS = 1,        /* METRICS_STORE */
+    ROLE_OBJECTS = 2,        /* OBJECT_STORE */
+    ROLE_CONFIGURATIONS = 4, /* CONFIGURATION_STORE */
+};
+
+/* One account as clients know it. */
+struct settings_account {
+    const char *name, *type; /* "prometheus", "memory", "aws", ... */
+    unsigned roles;
+    const struct account *metrics; /* set when this build can query it, else NULL */
+    const json_t *shown;           /* extra members of GET /credentials; no secret in it */
+};
+
+struct settings {
+    struct arena *arena;     /* owns everything below */
+    const char *listen_host; /* "127.0.0.1" */
+    uint16_t listen_port;    /* 8090; 0 picks a free one */
+    const char *data_dir;
+    unsigned workers;
+    enum log_level log_level;
+    bool metric_names_unchecked;      /* kayenta.disable.metricname.validation */
+    bool no_auth_accepted;            /* auth.mode none and auth.i_accept_no_auth */
+    const char *const *allowed_hosts; /* besides loopback names, in loopback mode */
+    size_t n_allowed_hosts;
+    const char *const *cors_origins;
+    size_t n_cors_origins;
+    /* kayenta.prometheus.test-controller-defaults, NULL where not set */
+    const char *fetch_project, *fetch_resource_type, *fetch_location, *fetch_scope, *fetch_start,
+        *fetch_end;
+    struct settings_account *accounts; /* in the order configured */
+    size_t n_accounts;
+    const char **notices; /* what was accepted without effect, one sentence each */
+    size_t n_notices;
+};
+
+/* Defaults, then the files in order (later ones override key by key), then KAYENTA_ / SERINUS_
+ * environment. No file: defaults with no account but the built-in store "serinus".
+ * Errors: ERR_SETTINGS (exit 78) naming file, line, key, what was wrong and what would be right;
+ *         ERR_NOT_FOUND (66) when a named file is missing. */
+MUST_CHECK enum err_code settings_load(const char *const *paths, size_t n_paths,
+                                       struct settings **out, struct error *err);
+void settings_free(struct settings *settings);
+
+/* By name, whatever its role; or, with a NULL or empty name, the first account that has the role.
+ * Errors: ERR_INVALID with Kayenta's texts (`Unable to resolve account <name>.`, `Unable to resolve
+ * account of type METRICS_STORE.`), and for a named account without the role one that says which
+ * kind was needed; a configuration account of the wrong kind falls back to the first right one. */
+MUST_CHECK enum err_code settings_account_find(const struct settings *settings, const char *name,
+                                               enum account_role role,
+                                               const struct settings_account **out,
+                                               struct error *err);
+
+#endif

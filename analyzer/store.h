@@ -1,0 +1,128 @@
+/* analyzer/store.h -- the result store: canary configs, executions, metric sets and their pairs.
+ *
+ * One writer thread owns every write and checkpoint and commits what has queued up in one
+ * transaction (group commit); a writing call returns after that commit has reached the disk. Reads
+ * go straight to the database on connections of their own. Any thread may call anything.
+ *
+ * `account` is the name of the storage or configuration account a request named: part of the key,
+ * so that what was written under one name is not seen under another.
+ *
+ * Errors of all calls: ERR_STORAGE (reason result_store_failed), ERR_BUSY (store_busy, disk_low).
+ */
+#ifndef ANALYZER_STORE_H
+#define ANALYZER_STORE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+struct log;
+
+/* Open or create DATA_DIR/serinus.db, take DATA_DIR/serinus.db.lock, migrate, check.
+ * Errors: ERR_BUSY (another process holds the lock; its pid is named), ERR_PERMISSION, ERR_IO
+ * (corrupt or unreadable: says what to do; nothing is changed). */
+MUST_CHECK enum err_code store_open(const char *data_dir, struct log *log, struct store **out,
+                                    struct error *err);
+void store_close(struct store *store); /* commits what is queued; NULL is accepted */
+
+/* --- canary configs --- */
+
+struct stored_config {
+    const char *account, *id, *name;
+    const char *const *applications;
+    size_t n_applications;
+    int64_t updated_unix_ms;
+    struct str json; /* as the user wrote it, with id and timestamps filled in */
+};
+
+/* Errors: ERR_CONFLICT with Kayenta's text: `Canary config '<id>' already exists.` or `Canary
+ * config with name '<name>' already exists in the scope of applications [a, b].` */
+MUST_CHECK enum err_code store_config_create(struct store *store,
+                                             const struct stored_config *config, struct error *err);
+/* Replace. ERR_NOT_FOUND when there is none, ERR_CONFLICT as above for another config's name. */
+MUST_CHECK enum err_code store_config_update(struct store *store,
+                                             const struct stored_config *config, struct error *err);
+MUST_CHECK enum err_code store_config_delete(struct store *store, const char *account,
+                                             const char *id, struct error *err);
+MUST_CHECK enum err_code store_config_get(struct store *store, const char *account, const char *id,
+                                          struct arena *arena, struct stored_config *out,
+                                          struct error *err);
+/* Ordered by name, then id. No applications: all. `json` is left empty. */
+MUST_CHECK enum err_code store_config_list(struct store *store, const char *account,
+                                           const char *const *applications, size_t n_applications,
+                                           struct arena *arena, struct stored_config **out,
+                                           size_t *n_out, struct error *err);
+
+/* --- executions --- */
+
+enum execution_state {
+    EXECUTION_ACCEPTED, /* durable, not finished: what a restart goes on with */
+    EXECUTION_SUCCEEDED,
+    EXECUTION_FAILED,
+    EXECUTION_CANCELLED,
+};
+
+struct stored_execution {
+    const char *id, *application, *account;
+    enum execution_state state;
+    int64_t created_unix_ms, ended_unix_ms; /* ended: 0 until it has */
+    struct str submission; /* JSON: all that is needed to run it, frozen at acceptance */
+    struct str body;       /* JSON: the answer to a status read once it has ended, else empty */
+};
+
+/* Several lists of series, as protobuf (proto/canary/v1/metric_set.proto). */
+enum series_kind { SERIES_METRIC_SETS, SERIES_METRIC_SET_PAIRS };
+
+struct stored_series {
+    enum series_kind kind;
+    const char *account, *id;
+    int64_t updated_unix_ms;
+    struct str payload;
+};
+
+MUST_CHECK enum err_code store_execution_accept(struct store *store,
+                                                const struct stored_execution *execution,
+                                                struct error *err);
+/* The end of an execution and its series, in one transaction. An execution that has already ended
+ * keeps its first end: ERR_CONFLICT. */
+MUST_CHECK enum err_code store_execution_finish(struct store *store,
+                                                const struct stored_execution *execution,
+                                                const struct stored_series *series, size_t n_series,
+                                                struct error *err);
+/* ERR_NOT_FOUND when there is none. */
+MUST_CHECK enum err_code store_execution_get(struct store *store, const char *id,
+                                             struct arena *arena, struct stored_execution *out,
+                                             struct error *err);
+
+struct execution_filter {
+    const char *application; /* NULL: any */
+    unsigned states;         /* bit (1u << state); 0: any */
+    size_t limit, offset;
+};
+/* Newest first by creation, then id. */
+MUST_CHECK enum err_code store_execution_list(struct store *store,
+                                              const struct execution_filter *filter,
+                                              struct arena *arena, struct stored_execution **out,
+                                              size_t *n_out, struct error *err);
+
+/* --- series --- */
+
+MUST_CHECK enum err_code store_series_put(struct store *store, const struct stored_series *series,
+                                          struct error *err);
+MUST_CHECK enum err_code store_series_get(struct store *store, enum series_kind kind,
+                                          const char *account, const char *id, struct arena *arena,
+                                          struct stored_series *out, struct error *err);
+
+/* What the writer has done so far, for /metrics and the benchmark. */
+struct store_counters {
+    uint64_t commits, writes, fsyncs, errors;
+    uint64_t queued;
+};
+struct store_counters store_counters_read(struct store *store);
+
+/* Can it be written to? For readiness. */
+MUST_CHECK enum err_code store_check(struct store *store, struct error *err);
+
+#endif
