@@ -2,10 +2,15 @@
 # Everything that is built goes to $(BUILD); a sanitizer build is the same tree in another folder.
 
 BUILD   ?= build
-CC      ?= gcc
 prefix  ?= /usr/local
+bindir  ?= $(prefix)/bin
+docdir  ?= $(prefix)/share/doc/serinus
 PYTHON  := /usr/bin/python3
 FLAVOUR ?=
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
 PKGS := libmicrohttpd libcurl jansson yajl gsl sqlite3 libprotobuf-c yaml-0.1 libcrypto
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wformat=2 -Wvla \
@@ -14,9 +19,10 @@ HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection 
           -fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fPIE \
           $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-fcf-protection=full)
 HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
-SANITIZE_asan  := -fsanitize=address -fno-omit-frame-pointer
+SANITIZE_asan  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_ubsan := -fsanitize=undefined -fno-sanitize-recover=all
 SANITIZE_tsan  := -fsanitize=thread
+SANITIZE_fuzz  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 CFLAGS  ?= -O2 -g
 # -ffp-contract=off: a fused multiply-add would change the last bit of a verdict's numbers.
@@ -34,16 +40,23 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(PROTO_C:.c=.o)
 LIBRARY := $(BUILD)/libserinus.a
 BINARY  := $(BUILD)/serinus
 
-UNIT_SOURCES  := $(wildcard tests/unit/*/*_test.c tests/golden/*_test.c tests/property/*_test.c tests/integration/*_test.c)
-UNIT_TESTS    := $(UNIT_SOURCES:%.c=$(BUILD)/%)
+TEST_SOURCES  := $(wildcard tests/unit/*/*_test.c tests/golden/*_test.c tests/property/*_test.c \
+                            tests/integration/*_test.c)
+TESTS         := $(TEST_SOURCES:%.c=$(BUILD)/%)
 BENCH_SOURCES := $(wildcard tests/bench/bench_*.c)
 BENCHES       := $(BENCH_SOURCES:%.c=$(BUILD)/%)
 FUZZ_SOURCES  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS       := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
+REPLAYERS     := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(BUILD)/tests/fuzz/replay_%)
 SUPPORT       := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
+ALL_SOURCES   := $(SOURCES) analyzer/main.c $(TEST_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) \
+                 $(wildcard tests/*.c) tests/fuzz/replay.c
+C_FILES       := $(ALL_SOURCES) $(foreach room,$(ROOMS),$(wildcard $(room)/*.h)) $(wildcard tests/*.h)
 
 .PHONY: all
 all: $(BINARY)
+
+# --- what builds what -------------------------------------------------------------------------
 
 $(BINARY): $(BUILD)/analyzer/main.o $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -65,8 +78,8 @@ $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
 	protoc-c --c_out=$(BUILD) $<
 
 # Sources that include generated headers must wait for them.
-$(OBJECTS) $(BUILD)/analyzer/main.o: | $(PROTO_C:.c=.h)
-.SECONDARY: $(PROTO_C) $(PROTO_C:.c=.h)
+$(ALL_SOURCES:%.c=$(BUILD)/%.o): | $(PROTO_C:.c=.h)
+.SECONDARY:
 
 $(BUILD)/tests/%_test: $(BUILD)/tests/%_test.o $(SUPPORT) $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -74,13 +87,109 @@ $(BUILD)/tests/%_test: $(BUILD)/tests/%_test.o $(SUPPORT) $(LIBRARY)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# libFuzzer wants clang for every object it instruments, so targets compile the sources they need
-# into a tree of their own: make fuzz BUILD=build/fuzz CC=clang.
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
+# A fuzz target linked with libFuzzer (clang) or with a main that replays files (any compiler).
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: clean
-clean:
-	rm -rf build
+-include $(wildcard $(ALL_SOURCES:%.c=$(BUILD)/%.d))
+
+.PHONY: tests replayers benches fuzzers
+tests: $(TESTS)
+replayers: $(REPLAYERS)
+benches: $(BENCHES)
+fuzzers: $(FUZZERS)
+
+# --- for everybody ----------------------------------------------------------------------------
+
+.PHONY: help deps demo test bench
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+deps: ## install what building, demo and tests need (Debian)
+	@scripts/deps.sh build demo test
+
+demo: ## judge a good and a bad release on a real Prometheus (HOLD=1: stay up for browsing)
+	@scripts/deps.sh build demo
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@BUILD=$(BUILD) HOLD=$(HOLD) scripts/demo.sh
+
+test: ## all tests, each part timed
+	@scripts/deps.sh build demo test
+	@$(PYTHON) tests/run.py --build $(BUILD)
+
+bench: ## speed and memory against their targets
+	@scripts/deps.sh build demo test
+	@$(MAKE) --no-print-directory -j$(JOBS) all benches
+	@for bench in $(BENCHES); do echo "== $$bench"; $$bench || exit 1; done
+	@$(PYTHON) tests/bench/bench.py --serinus $(BINARY)
+
+# --- for who changes the code -----------------------------------------------------------------
+
+.PHONY: check lint layers format compdb asan ubsan tsan fuzz torture fresh-check
+check: layers lint test ## layers, lint and test: what a reviewer runs
+
+layers: ## no #include that the table in scripts/check-layers.sh does not list
+	@scripts/check-layers.sh
+
+lint: ## clang-tidy, cppcheck, gcc -fanalyzer, banned functions
+	@scripts/deps.sh build lint test
+	@$(MAKE) --no-print-directory -j$(JOBS) $(PROTO_C:.c=.h)
+	@BUILD=$(BUILD) JOBS=$(JOBS) scripts/lint.sh '$(filter-out -fcf-protection% -MMD -MP,$(ALL_CFLAGS)) $(PKG_CFLAGS)' \
+	    $(SOURCES) analyzer/main.c
+
+format: ## clang-format every C file
+	@scripts/deps.sh lint
+	clang-format -i $(C_FILES)
+
+compdb: ## compile_commands.json for editors
+	@{ echo '['; sep=; for file in $(ALL_SOURCES); do \
+	    printf '%s{"directory": "%s", "file": "%s", "command": "$(CC) %s -c %s"}' \
+	        "$$sep" "$(CURDIR)" "$$file" '$(ALL_CFLAGS) $(PKG_CFLAGS)' "$$file"; sep=','; \
+	done; echo ']'; } > compile_commands.json
+
+asan: ## all C tests and an end-to-end smoke under AddressSanitizer and UBSan
+	@scripts/deps.sh build demo test
+	@$(PYTHON) tests/run.py --build $(BUILD) --flavour asan
+
+ubsan: ## the same under UBSan alone
+	@scripts/deps.sh build demo test
+	@$(PYTHON) tests/run.py --build $(BUILD) --flavour ubsan
+
+tsan: ## the same under ThreadSanitizer
+	@scripts/deps.sh build demo test
+	@$(PYTHON) tests/run.py --build $(BUILD) --flavour tsan
+
+FUZZ_SECONDS ?= 30
+fuzz: ## libFuzzer on every parser of outside bytes, FUZZ_SECONDS each
+	@scripts/deps.sh build fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang FLAVOUR=fuzz BUILD=$(BUILD)/fuzz CFLAGS='-O1 -g' fuzzers
+	@BUILD=$(BUILD)/fuzz scripts/fuzz.sh $(FUZZ_SECONDS)
+
+TORTURE_MINUTES ?= 30
+torture: ## hours of trouble: long fuzzing, kills, soak (TORTURE_MINUTES for each part)
+	@scripts/deps.sh build demo test fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@SERINUS=$(BINARY) TORTURE_MINUTES=$(TORTURE_MINUTES) $(PYTHON) -m pytest -q -s tests/e2e -m torture
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$$(( $(TORTURE_MINUTES) * 60 / $(words $(FUZZ_SOURCES) x) ))
+
+fresh-check: ## demo and test inside a minimal Debian 12 root (root needed)
+	@scripts/deps.sh fresh
+	@scripts/fresh-check.sh
+
+# --- installing -------------------------------------------------------------------------------
+
+.PHONY: install uninstall clean
+install: all ## into DESTDIR and prefix (/usr/local)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(bindir)/serinus
+	install -D -m 644 -t $(DESTDIR)$(docdir) README.md ARCHITECTURE.md CHANGELOG.md LICENSE
+	install -D -m 644 -t $(DESTDIR)$(docdir)/examples examples/canary.yml
+
+uninstall: ## what install put there
+	rm -f $(DESTDIR)$(bindir)/serinus
+	rm -rf $(DESTDIR)$(docdir)
+
+clean: ## remove build/
+	rm -rf build compile_commands.json
