@@ -1,0 +1,175 @@
+#include "analyzer/execution.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void end(struct execution *execution)
+{
+    execution->ended_unix_ms = clock_wall_ms();
+    execution->on_end(execution);
+}
+
+static void fail(struct execution *execution, atomic_int *stage, const char *operation)
+{
+    atomic_store(stage, STAGE_TERMINAL);
+    execution->failed_operation = operation;
+    end(execution);
+}
+
+/* The failure shown is the first by stage key in string order, as in Kayenta: fetchControl0,
+ * fetchControl1, fetchControl10, fetchControl2, ... */
+static bool comes_first(size_t a, size_t b)
+{
+    char text_a[24], text_b[24];
+
+    snprintf(text_a, sizeof(text_a), "%zu", a);
+    snprintf(text_b, sizeof(text_b), "%zu", b);
+    return strcmp(text_a, text_b) < 0;
+}
+
+static const struct query_run *first_failure(const struct execution *execution)
+{
+    const struct query_run *first = NULL;
+
+    for (int side = 0; side < N_SIDES && !first; side++)
+        for (size_t i = 0; i < execution->plan->n_metrics; i++) {
+            const struct query_run *run = &execution->runs[side][i];
+
+            if (atomic_load(&run->status) == STAGE_TERMINAL &&
+                (!first || comes_first(i, first->plan->metric_index)))
+                first = run;
+        }
+    return first;
+}
+
+static void gather_sets(const struct execution *execution, struct metric_set_list out[N_SIDES])
+{
+    for (int side = 0; side < N_SIDES; side++) {
+        out[side].arena = execution->arena;
+        for (size_t i = 0; i < execution->plan->n_metrics; i++) {
+            const struct metric_set_list *sets = &execution->runs[side][i].sets;
+
+            for (size_t s = 0; s < sets->n_sets; s++)
+                *metric_set_list_add(&out[side]) = sets->sets[s];
+        }
+    }
+}
+
+/* All queries have ended: hops 7 to 9. */
+static void finish(struct execution *execution)
+{
+    struct metric_set_list sets[N_SIDES] = {0};
+    const struct canary_plan *plan = execution->plan;
+
+    if (atomic_load(&execution->is_cancelled)) {
+        error_set(&execution->error, ERR_CANCELLED, "the execution was cancelled");
+        end(execution);
+        return;
+    }
+    execution->failed_run = first_failure(execution);
+    if (execution->failed_run) {
+        execution->error = execution->failed_run->error;
+        execution->failed_operation = arena_printf(
+            execution->arena, "%sFetch", execution->failed_run->plan->collector->name);
+        end(execution);
+        return;
+    }
+    gather_sets(execution, sets);
+    atomic_store(&execution->mix_status, STAGE_RUNNING);
+    if (judgement_mix(execution->id, plan->config, sets, execution->arena, &execution->judgement,
+                      &execution->error)) {
+        fail(execution, &execution->mix_status, "metricSetMixer");
+        return;
+    }
+    atomic_store(&execution->mix_status, STAGE_SUCCEEDED);
+    atomic_store(&execution->judge_status, STAGE_RUNNING);
+    if (judgement_judge(plan->config, json_object_get(plan->request->view, "thresholds"),
+                        execution->arena, &execution->judgement, &execution->error)) {
+        fail(execution, &execution->judge_status, "canaryJudge");
+        return;
+    }
+    atomic_store(&execution->judge_status, STAGE_SUCCEEDED);
+    end(execution);
+}
+
+static void query_ended(struct query_run *run)
+{
+    struct execution *execution = run->ctx;
+
+    if (run->error.code)
+        atomic_store(&execution->is_stopping, true);
+    if (atomic_fetch_sub(&execution->n_pending, 1) == 1)
+        finish(execution);
+}
+
+struct execution *execution_create(const char *id, const struct canary_plan *plan,
+                                   struct fetch *fetch, struct worker_pool *pool,
+                                   void (*on_end)(struct execution *execution), void *ctx)
+{
+    struct arena *arena = arena_create();
+    struct execution *execution = arena_new(arena, struct execution);
+
+    execution->arena = arena;
+    execution->id = id;
+    execution->plan = plan;
+    execution->fetch = fetch;
+    execution->pool = pool;
+    execution->on_end = on_end;
+    execution->ctx = ctx;
+    atomic_init(&execution->n_pending, N_SIDES * plan->n_metrics);
+    for (int side = 0; side < N_SIDES; side++) {
+        execution->runs[side] = arena_array(arena, struct query_run, plan->n_metrics);
+        for (size_t i = 0; i < plan->n_metrics; i++)
+            execution->runs[side][i] = (struct query_run){
+                .plan = &plan->queries[side][i],
+                .fetch = fetch,
+                .pool = pool,
+                .is_cancelled = &execution->is_stopping,
+                .on_end = query_ended,
+                .ctx = execution,
+            };
+    }
+    return execution;
+}
+
+void execution_free(struct execution *execution)
+{
+    if (!execution)
+        return;
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < execution->plan->n_metrics; i++)
+            query_run_clear(&execution->runs[side][i]);
+    arena_free(execution->arena);
+}
+
+static void start_queries(void *ctx)
+{
+    struct execution *execution = ctx;
+    /* the last query to end may free the execution while this loop still runs */
+    struct query_run *const runs[N_SIDES] = {execution->runs[0], execution->runs[1]};
+    size_t n_metrics = execution->plan->n_metrics;
+
+    atomic_store(&execution->started_unix_ms, clock_wall_ms());
+    atomic_store(&execution->has_started, true);
+    for (size_t i = 0; i < n_metrics; i++)
+        for (int side = 0; side < N_SIDES; side++)
+            query_run_start(&runs[side][i]);
+}
+
+void execution_start(struct execution *execution)
+{
+    worker_pool_submit_always(execution->pool, start_queries, execution);
+}
+
+void execution_cancel(struct execution *execution)
+{
+    atomic_store(&execution->is_cancelled, true);
+    atomic_store(&execution->is_stopping, true);
+}
+
+size_t execution_n_fetched(const struct execution *execution)
+{
+    return N_SIDES * execution->plan->n_metrics - atomic_load(&execution->n_pending);
+}

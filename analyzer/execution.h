@@ -1,0 +1,50 @@
+/* analyzer/execution.h -- one canary from plan to verdict: fetch, mix, judge. It stores nothing and
+ * answers nobody; the service and the one-shot command both drive it. */
+#ifndef ANALYZER_EXECUTION_H
+#define ANALYZER_EXECUTION_H
+
+#include "analyzer/judgement.h"
+#include "analyzer/query_run.h"
+
+struct execution {
+    /* set by execution_create */
+    const char *id;
+    const struct canary_plan *plan;
+    struct fetch *fetch;
+    struct worker_pool *pool;
+    void (*on_end)(struct execution *execution); /* on a worker, once */
+    void *ctx;
+
+    /* readable at any time */
+    atomic_bool is_cancelled; /* set it to stop the execution */
+    atomic_int mix_status, judge_status; /* enum stage_status */
+    atomic_bool has_started;
+    atomic_llong started_unix_ms;
+
+    /* filled before on_end */
+    int64_t ended_unix_ms;
+    struct judgement judgement;
+    struct error error;                 /* why there is no result */
+    const char *failed_operation;       /* "prometheusFetch", "metricSetMixer", "canaryJudge" */
+    const struct query_run *failed_run; /* the query that failed, if it was one */
+
+    struct arena *arena;
+    struct query_run *runs[N_SIDES]; /* plan->n_metrics each */
+    atomic_size_t n_pending;
+    atomic_bool is_stopping; /* one query has failed: the others need not go on */
+};
+
+/* `plan` and `id` must outlive it. */
+struct execution *execution_create(const char *id, const struct canary_plan *plan,
+                                   struct fetch *fetch, struct worker_pool *pool,
+                                   void (*on_end)(struct execution *execution), void *ctx);
+void execution_free(struct execution *execution);
+
+/* Returns at once. */
+void execution_start(struct execution *execution);
+void execution_cancel(struct execution *execution);
+
+/* How many queries are done, for progress. */
+size_t execution_n_fetched(const struct execution *execution);
+
+#endif

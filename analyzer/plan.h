@@ -1,0 +1,38 @@
+/* analyzer/plan.h -- hop 2: request, config and account -> everything that will be asked, read-only
+ * from then on. What cannot be planned is refused here, before an id is given out. */
+#ifndef ANALYZER_PLAN_H
+#define ANALYZER_PLAN_H
+
+#include "analyzer/execution_request.h"
+#include "base/arena.h"
+#include "collectors/collector.h"
+#include "judge/judge.h"
+
+/* One side of one metric. */
+struct plan_query {
+    enum side side;
+    size_t metric_index;
+    const char *scope_name;
+    const struct account *account;
+    const struct collector_type *collector;
+    struct metric_query query;
+    const char *text; /* fully expanded */
+};
+
+struct canary_plan {
+    json_t *config; /* view; lives in the arena */
+    const struct execution_request *request;
+    const struct judge_type *judge;
+    size_t n_metrics;
+    struct plan_query *queries[N_SIDES]; /* n_metrics each, in the config's order */
+};
+
+/* `config` is a view (canary_config_view) and is kept alive by the arena; account, request and arena
+ * must outlive the plan.
+ * Errors: ERR_INVALID with Kayenta's texts, in Kayenta's order, then what Kayenta finds only later:
+ *         unknown judge, templates that cannot be expanded, missing times or step. */
+MUST_CHECK enum err_code plan_build(json_t *config, const struct execution_request *request,
+                                    const struct account *account, struct arena *arena,
+                                    struct canary_plan **out, struct error *err);
+
+#endif

@@ -1,0 +1,95 @@
+#include "analyzer/query_run.h"
+
+static void end_with(struct query_run *run, enum stage_status status)
+{
+    atomic_store(&run->status, status);
+    run->on_end(run);
+}
+
+/* Why this transfer cannot be used, in the words a user needs. */
+static enum err_code check_transfer(struct query_run *run, size_t i)
+{
+    const struct fetch_transfer *transfer = &run->transfers[i];
+    const struct plan_query *plan = run->plan;
+
+    if (transfer->error.code)
+        run->error = transfer->error;
+    else if (collector_check_reply(plan->collector, plan->account, transfer->request,
+                                   &transfer->response, run->arena, &run->error) == ERR_OK)
+        return ERR_OK;
+    run->error.upstream_status = transfer->response.status;
+    run->failed_url = account_mask(plan->account, transfer->request->url, run->arena);
+    return run->error.code;
+}
+
+static void parse_replies(void *ctx)
+{
+    struct query_run *run = ctx;
+    const struct plan_query *plan = run->plan;
+    size_t n = run->requests.n_requests;
+    struct http_response *replies = arena_array(run->arena, struct http_response, n);
+
+    for (size_t i = 0; i < n && !run->error.code; i++) {
+        replies[i] = run->transfers[i].response;
+        (void)(check_transfer(run, i) == ERR_OK); /* the error stays in run->error */
+    }
+    if (!run->error.code &&
+        plan->collector->parse(plan->account, &plan->query, plan->text, replies, n, &run->sets,
+                               &run->error))
+        run->failed_url = account_mask(plan->account, run->requests.requests[0].url, run->arena);
+    for (size_t i = 0; i < n; i++)
+        fetch_transfer_clear(&run->transfers[i]);
+    if (run->error.code)
+        error_context(&run->error, "account \"%s\", metric \"%s\" (%s)", plan->account->name,
+                      plan->query.metric_name,
+                      plan->side == SIDE_CONTROL ? "baseline" : "canary");
+    if (run->error.code == ERR_CANCELLED)
+        end_with(run, STAGE_CANCELED);
+    else
+        end_with(run, run->error.code ? STAGE_TERMINAL : STAGE_SUCCEEDED);
+}
+
+/* On the fetch thread. */
+static void transfer_done(struct fetch_transfer *transfer)
+{
+    struct query_run *run = transfer->ctx;
+
+    if (atomic_fetch_sub(&run->n_pending, 1) == 1)
+        worker_pool_submit_always(run->pool, parse_replies, run);
+}
+
+void query_run_start(struct query_run *run)
+{
+    const struct plan_query *plan = run->plan;
+    size_t n;
+
+    run->arena = arena_create();
+    run->sets.arena = run->arena;
+    atomic_store(&run->status, STAGE_RUNNING);
+    if (collector_build(plan->collector, plan->account, &plan->query, plan->text, run->arena,
+                        &run->requests, &run->error)) {
+        end_with(run, STAGE_TERMINAL);
+        return;
+    }
+    n = run->requests.n_requests;
+    run->transfers = arena_array(run->arena, struct fetch_transfer, n);
+    atomic_store(&run->n_pending, n);
+    for (size_t i = 0; i < n; i++) {
+        run->transfers[i] = (struct fetch_transfer){
+            .account = plan->account,
+            .request = &run->requests.requests[i],
+            .deadline_mono_ms = run->deadline_mono_ms,
+            .is_cancelled = run->is_cancelled,
+            .done = transfer_done,
+            .ctx = run,
+        };
+    }
+    for (size_t i = 0; i < n; i++)
+        fetch_submit(run->fetch, &run->transfers[i]);
+}
+
+void query_run_clear(struct query_run *run)
+{
+    arena_free(run->arena);
+    run->arena = NULL;
+}

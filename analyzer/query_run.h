@@ -1,0 +1,43 @@
+/* analyzer/query_run.h -- hops 4 to 6 for one query: build, fetch, parse.
+ *
+ * Nothing waits: requests go to the fetch engine, and the last reply puts the parsing on a worker,
+ * which then calls on_end. */
+#ifndef ANALYZER_QUERY_RUN_H
+#define ANALYZER_QUERY_RUN_H
+
+#include "analyzer/plan.h"
+#include "base/worker_pool.h"
+#include "collectors/fetch.h"
+#include <stdatomic.h>
+
+/* Kayenta's words for the state of one stage. */
+enum stage_status { STAGE_NOT_STARTED, STAGE_RUNNING, STAGE_SUCCEEDED, STAGE_TERMINAL, STAGE_CANCELED };
+
+struct query_run {
+    /* set by the caller, who keeps the struct and all it points to alive until on_end */
+    const struct plan_query *plan;
+    struct fetch *fetch;
+    struct worker_pool *pool;
+    const atomic_bool *is_cancelled;
+    int64_t deadline_mono_ms; /* 0: the fetch engine's own limit */
+    void (*on_end)(struct query_run *run); /* on a worker, or at once when building fails */
+    void *ctx;
+
+    /* readable at any time */
+    atomic_int status; /* enum stage_status */
+
+    /* filled before on_end */
+    struct metric_set_list sets; /* in `arena` */
+    struct error error;
+    const char *failed_url; /* masked; NULL unless a request failed */
+
+    struct arena *arena; /* its own, so that queries can be parsed side by side */
+    struct http_request_list requests;
+    struct fetch_transfer *transfers;
+    atomic_size_t n_pending;
+};
+
+void query_run_start(struct query_run *run);
+void query_run_clear(struct query_run *run);
+
+#endif

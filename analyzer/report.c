@@ -1,0 +1,258 @@
+#include "analyzer/report.h"
+
+#include "analyzer/codec/judge_result_json.h"
+#include "analyzer/codec/metric_set_json.h"
+#include "analyzer/verdict_table.h"
+#include "base/clock.h"
+#include "base/instant.h"
+#include "base/json.h"
+
+static const char *stage_name(int status)
+{
+    static const char *const names[] = {
+        [STAGE_NOT_STARTED] = "not_started", [STAGE_RUNNING] = "running",
+        [STAGE_SUCCEEDED] = "succeeded",     [STAGE_TERMINAL] = "terminal",
+        [STAGE_CANCELED] = "canceled",
+    };
+
+    return names[status];
+}
+
+static void set_time(json_t *body, const char *prefix, int64_t unix_ms)
+{
+    char key[32], text[INSTANT_TEXT_BYTES];
+
+    snprintf(key, sizeof(key), "%sMillis", prefix);
+    json_object_set_new(body, key, json_integer(unix_ms));
+    snprintf(key, sizeof(key), "%sIso", prefix);
+    json_object_set_new(body, key, json_string(instant_text(unix_ms * NS_PER_MS, text)));
+}
+
+static size_t count_metrics(const json_t *submission)
+{
+    return json_array_size(json_object_get(json_object_get(submission, "config"), "metrics"));
+}
+
+static json_t *stages(size_t n_metrics, const struct execution *execution)
+{
+    static const char *const prefixes[N_SIDES] = {"fetchControl", "fetchExperiment"};
+    json_t *out = json_object();
+    bool has_started = execution && atomic_load(&execution->has_started);
+    char key[40];
+
+    json_object_set_new(out, "setupContext",
+                        json_string(stage_name(has_started ? STAGE_SUCCEEDED : STAGE_NOT_STARTED)));
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < n_metrics; i++) {
+            snprintf(key, sizeof(key), "%s%zu", prefixes[side], i);
+            json_object_set_new(
+                out, key,
+                json_string(stage_name(execution ? atomic_load(&execution->runs[side][i].status)
+                                                 : STAGE_NOT_STARTED)));
+        }
+    json_object_set_new(
+        out, "mixMetrics",
+        json_string(stage_name(execution ? atomic_load(&execution->mix_status) : 0)));
+    json_object_set_new(
+        out, "judge",
+        json_string(stage_name(execution ? atomic_load(&execution->judge_status) : 0)));
+    return out;
+}
+
+static const char *exception_type(const struct error *err)
+{
+    if (err->upstream_status)
+        return "SpinnakerHttpException";
+    switch (err->code) {
+    case ERR_INVALID:
+        return "IllegalArgumentException";
+    case ERR_TIMEOUT:
+        return "TimeoutException";
+    case ERR_UPSTREAM:
+        return "SpinnakerNetworkException";
+    default:
+        return "SpinnakerException";
+    }
+}
+
+static json_t *exception(const struct error *err, const char *operation,
+                         const struct query_run *run, int64_t unix_ms)
+{
+    char text[sizeof(err->message) + sizeof(err->context) + 4];
+    json_t *details = json_object();
+
+    json_object_set_new(details, "error", json_string("Unexpected Task Failure"));
+    json_object_set_new(details, "errors", json_pack("[s]", error_text(err, text, sizeof(text))));
+    json_object_set_new(details, "code", json_string(error_reason(err)));
+    if (run && run->failed_url) {
+        json_object_set_new(details, "error", json_string(err->message));
+        json_object_set_new(details, "kind", json_string(err->upstream_status ? "HTTP" : "NETWORK"));
+        json_object_set_new(details, "url", json_string(run->failed_url));
+        json_object_set_new(details, "method",
+                            json_string(run->requests.n_requests ? run->requests.requests[0].method
+                                                                 : "GET"));
+        if (err->upstream_status)
+            json_object_set_new(details, "status", json_integer(err->upstream_status));
+    }
+    return json_pack("{sIsssssosb}", "timestamp", (json_int_t)unix_ms, "exceptionType",
+                     exception_type(err), "operation", operation,
+                     "details", details, "shouldRetry", 0);
+}
+
+static json_t *result_json(const struct execution *execution)
+{
+    json_t *result = json_object();
+    char text[INSTANT_TEXT_BYTES];
+    int64_t duration_ns;
+
+    json_object_set_new(result, "judgeResult", judge_result_json(&execution->judgement.result));
+    if (execution_request_duration(execution->plan->request, &duration_ns))
+        json_object_set_new(result, "canaryDuration",
+                            json_string(duration_text(duration_ns, text)));
+    return result;
+}
+
+static void copy_member(json_t *body, const json_t *submission, const char *key)
+{
+    json_t *value = json_object_get(submission, key);
+
+    if (value)
+        json_object_set(body, key, value);
+}
+
+static json_t *status_body(const char *id, const json_t *submission,
+                           const struct execution *execution, const char *status, bool is_complete)
+{
+    json_t *body = json_object();
+    int64_t built_unix_ms = json_integer_value(json_object_get(submission, "buildTimeMillis"));
+
+    copy_member(body, submission, "application");
+    copy_member(body, submission, "parentPipelineExecutionId");
+    json_object_set_new(body, "pipelineId", json_string(id));
+    json_object_set_new(body, "stageStatus", stages(count_metrics(submission), execution));
+    json_object_set_new(body, "complete", json_boolean(is_complete));
+    json_object_set_new(body, "status", json_string(status));
+    copy_member(body, submission, "config");
+    copy_member(body, submission, "canaryConfigId");
+    copy_member(body, submission, "canaryExecutionRequest");
+    set_time(body, "buildTime", built_unix_ms);
+    if (execution && atomic_load(&execution->has_started))
+        set_time(body, "startTime", atomic_load(&execution->started_unix_ms));
+    copy_member(body, submission, "storageAccountName");
+    copy_member(body, submission, "metricsAccountName");
+    copy_member(body, submission, "configurationAccountName");
+    return body;
+}
+
+json_t *report_status(const char *id, const json_t *submission, const struct execution *execution,
+                      bool has_ended)
+{
+    const char *status = "not_started";
+    json_t *body;
+
+    if (execution && atomic_load(&execution->has_started))
+        status = "running";
+    if (!has_ended)
+        return status_body(id, submission, execution, status, false);
+    if (execution->error.code == ERR_CANCELLED)
+        status = "canceled";
+    else
+        status = execution->error.code ? "terminal" : "succeeded";
+    body = status_body(id, submission, execution, status, true);
+    set_time(body, "endTime", execution->ended_unix_ms);
+    if (execution->judgement.n_pairs)
+        copy_member(body, submission, "metricSetPairListId");
+    if (!execution->error.code)
+        json_object_set_new(body, "result", result_json(execution));
+    else if (execution->error.code != ERR_CANCELLED)
+        json_object_set_new(body, "exception",
+                            exception(&execution->error, execution->failed_operation,
+                                      execution->failed_run, execution->ended_unix_ms));
+    return body;
+}
+
+json_t *report_unplannable(const char *id, const json_t *submission, const struct error *err)
+{
+    json_t *body = status_body(id, submission, NULL, "terminal", true);
+    int64_t now_unix_ms = clock_wall_ms();
+
+    set_time(body, "endTime", now_unix_ms);
+    json_object_set_new(body, "exception", exception(err, "setupCanary", NULL, now_unix_ms));
+    return body;
+}
+
+static json_t *stats_json(const struct side_stats *stats)
+{
+    return json_pack("{sIsosososo}", "count", (json_int_t)stats->count, "mean",
+                     json_number_or_null(stats->mean), "std", json_number_or_null(stats->std),
+                     "min", json_number_or_null(stats->min), "max",
+                     json_number_or_null(stats->max));
+}
+
+static json_t *metric_model(const struct metric_result *metric)
+{
+    struct strbuf why = {0};
+    json_t *out = json_pack(
+        "{ssssso}", "name", metric->pair->name, "id", metric->pair->id, "tags",
+        tag_map_json(&metric->pair->tags));
+    json_t *groups = json_array();
+
+    for (size_t i = 0; i < metric->n_groups; i++)
+        json_array_append_new(groups, json_string(metric->groups[i]));
+    json_object_set_new(out, "groups", groups);
+    json_object_set_new(out, "classification",
+                        json_string(classification_name(metric->classification)));
+    json_set_text(out, "reason", metric->reason);
+    verdict_explain(metric, &why);
+    json_set_text(out, "why", why.bytes);
+    strbuf_clear(&why);
+    json_object_set_new(out, "critical", json_boolean(metric->is_critical));
+    json_object_set_new(out, "muted", json_boolean(metric->is_muted));
+    json_object_set_new(out, "baseline", stats_json(&metric->stats[SIDE_CONTROL]));
+    json_object_set_new(out, "canary", stats_json(&metric->stats[SIDE_EXPERIMENT]));
+    if (metric->has_ratio)
+        json_object_set_new(out, "ratio", json_number_or_null(metric->ratio));
+    if (metric->has_interval) {
+        json_object_set_new(out, "shift",
+                            json_pack("{sososo}", "lower", json_number_or_null(metric->lower),
+                                      "estimate", json_number_or_null(metric->estimate), "upper",
+                                      json_number_or_null(metric->upper)));
+        json_object_set_new(out, "effectSize", json_number_or_null(metric->effect_size));
+    }
+    return out;
+}
+
+json_t *report_model(const struct judgement *judgement, const json_t *config,
+                     const json_t *request_view)
+{
+    struct arena *arena = arena_create();
+    const struct judge_result *result = &judgement->result;
+    const char *const *warnings = judgement_warnings(judgement, arena);
+    json_t *metrics = json_array(), *groups = json_array(), *warned = json_array();
+    json_t *out = json_object();
+
+    json_object_set_new(out, "schema", json_string("serinus.report/v1"));
+    json_object_set_new(out, "verdict", json_string(verdict_word(result)));
+    json_object_set_new(out, "score", json_real(result->score));
+    if (result->reason && *result->reason)
+        json_object_set_new(out, "reason", json_string(result->reason));
+    json_object_set_new(out, "thresholds",
+                        json_pack("{sfsf}", "pass", judgement->input.score->pass, "marginal",
+                                  judgement->input.score->marginal));
+    json_object_set_new(out, "judge", json_string(result->judge_name));
+    copy_member(out, config, "name");
+    json_object_set(out, "request", (json_t *)request_view);
+    for (size_t i = 0; i < result->n_groups; i++)
+        json_array_append_new(groups, json_pack("{sssfsb}", "name", result->groups[i].name,
+                                                "score", result->groups[i].score, "hasData",
+                                                result->groups[i].has_data));
+    json_object_set_new(out, "groups", groups);
+    for (size_t i = 0; i < result->n_results; i++)
+        json_array_append_new(metrics, metric_model(&result->results[i]));
+    json_object_set_new(out, "metrics", metrics);
+    for (; *warnings; warnings++)
+        json_array_append_new(warned, json_string(*warnings));
+    json_object_set_new(out, "warnings", warned);
+    arena_free(arena);
+    return out;
+}
