@@ -311,7 +311,11 @@ bool json_to_double(const json_t *value, double *out)
 
 const char *json_text_of(const json_t *object, const char *key, struct arena *arena)
 {
-    const json_t *value = json_object_get(object, key);
+    return json_scalar_text(json_object_get(object, key), arena);
+}
+
+const char *json_scalar_text(const json_t *value, struct arena *arena)
+{
     char text[NUMBER_TEXT_BYTES];
 
     switch (value ? json_typeof(value) : JSON_NULL) {

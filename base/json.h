@@ -46,8 +46,10 @@ json_t *json_number_or_null(double value);
 /* A number, or a string that holds one, "NaN" and infinities included. False: neither. */
 bool json_to_double(const json_t *value, double *out);
 
-/* Text of member `key`: strings as they are, numbers and booleans as JSON would write them (Kayenta
- * coerces scalars). NULL when absent, null, or not a scalar. Lives in `arena` or in `object`. */
+/* Text of a scalar: strings as they are, numbers and booleans as JSON would write them (Kayenta
+ * coerces scalars). NULL when absent, null, or not a scalar. Lives in `arena` or in `value`. */
+const char *json_scalar_text(const json_t *value, struct arena *arena);
+/* The same of member `key`. */
 const char *json_text_of(const json_t *object, const char *key, struct arena *arena);
 
 /* json_object_set_new for text that may be NULL: absent means left out. */

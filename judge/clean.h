@@ -1,0 +1,27 @@
+/* judge/clean.h -- missing points and outliers of one side, dealt with as the metric says. */
+#ifndef JUDGE_CLEAN_H
+#define JUDGE_CLEAN_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/metric_set.h"
+#include "judge/policy.h"
+
+struct sample {
+    double *values; /* in the order they were measured, no NaN */
+    double *sorted; /* the same in the order of sort.h */
+    size_t n;
+};
+
+/* First the NaN strategy, then the outliers of what is left: with Q1 and Q3 the quartiles and f the
+ * factor, values strictly below min(P1, Q1 - f (Q3 - Q1)) or above max(P99, Q3 + f (Q3 - Q1)) go.
+ * The sample lives in `arena`.
+ *
+ * Errors: ERR_INVALID  outliers are to go, and the factor is not above 0
+ * Source: Tukey, Exploratory Data Analysis, 1977, ch. 2 for the fences; the percentiles keep a long
+ * tail of many points from being cut. */
+MUST_CHECK enum err_code clean_side(const struct pair_side *side,
+                                    const struct metric_policy *policy, struct arena *arena,
+                                    struct sample *out, struct error *err);
+
+#endif

@@ -1,0 +1,70 @@
+#include "judge/judge.h"
+
+#include "judge/score.h"
+
+#include <string.h>
+
+#define JUDGE(name) extern const struct judge_type judge_##name;
+#include "judge/list.h"
+#undef JUDGE
+
+static const struct judge_type *const judges[] = {
+#define JUDGE(name) &judge_##name,
+#include "judge/list.h"
+#undef JUDGE
+};
+
+const struct judge_type *judge_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(judges); i++)
+        if (strcmp(judges[i]->name, name) == 0)
+            return judges[i];
+    return NULL;
+}
+
+const struct judge_type *const *judge_list(size_t *n_judges)
+{
+    *n_judges = ARRAY_LEN(judges);
+    return judges;
+}
+
+const char *classification_name(enum classification classification)
+{
+    static const char *const names[] = {
+        [CLASS_PASS] = "Pass",   [CLASS_HIGH] = "High",
+        [CLASS_LOW] = "Low",     [CLASS_NODATA] = "Nodata",
+        [CLASS_ERROR] = "Error", [CLASS_NODATA_FAIL] = "NodataFailMetric",
+    };
+
+    return names[classification];
+}
+
+const char *verdict_name(enum verdict verdict)
+{
+    static const char *const names[] = {
+        [VERDICT_PASS] = "Pass", [VERDICT_MARGINAL] = "Marginal", [VERDICT_FAIL] = "Fail"};
+
+    return names[verdict];
+}
+
+enum err_code judge_run(const struct judge_type *judge, const struct judge_input *input,
+                        struct arena *arena, struct judge_result *out, struct error *err)
+{
+    struct metric_result *results = arena_array(arena, struct metric_result, input->n_pairs);
+
+    for (size_t i = 0; i < input->n_pairs; i++) {
+        const struct metric_policy *policy = &input->policies[i];
+        struct metric_result *result = &results[i];
+
+        result->pair = &input->pairs[i];
+        result->groups = policy->groups;
+        result->n_groups = policy->n_groups;
+        result->is_muted = policy->is_muted;
+        if (judge->classify(result->pair, policy, arena, result, err))
+            return error_context(err, "metric \"%s\"", result->pair->name);
+    }
+    if (score_results(results, input->n_pairs, input->score, arena, out, err))
+        return err->code;
+    out->judge_name = judge->name;
+    return ERR_OK;
+}

@@ -1,0 +1,2 @@
+/* judge/list.h -- one line per judge, best known first. */
+JUDGE(aca)

@@ -1,0 +1,15 @@
+/* judge/sort.h -- doubles in ascending order. Pure.
+ *
+ * The order is total: -0.0 stands before 0.0, which the rank test tells apart. */
+#ifndef JUDGE_SORT_H
+#define JUDGE_SORT_H
+
+#include <stddef.h>
+
+/* Copy `values` to `sorted` in ascending order.
+ *
+ * values   n doubles, no NaN; not modified, must not overlap `sorted`
+ * scratch  n doubles, contents lost */
+void sort_doubles(const double *values, size_t n, double *sorted, double *scratch);
+
+#endif
