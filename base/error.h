@@ -43,9 +43,14 @@ struct error {
 
 /* Set code and message unless an error is already set. Both return `code`, so that
  * `return error_set(err, ...)` reads well. error_because() also sets the stable reason. */
-#define error_set(err, code, ...) error_set_at((err), (code), NULL, __FILE__, __LINE__, __VA_ARGS__)
+#define error_set(err, code, ...) error_because((err), (code), NULL, __VA_ARGS__)
+#ifndef LINT
 #define error_because(err, code, reason, ...)                                                      \
     error_set_at((err), (code), (reason), __FILE__, __LINE__, __VA_ARGS__)
+#else /* static analysers see one file at a time: show them that an error is never ERR_OK */
+#define error_because(err, code, reason, ...)                                                      \
+    (error_set_at((err), (code), (reason), __FILE__, __LINE__, __VA_ARGS__), (enum err_code)(code))
+#endif
 
 enum err_code error_set_at(struct error *err, enum err_code code, const char *reason,
                            const char *file, int line, const char *fmt, ...) PRINTF_LIKE(6, 7);
