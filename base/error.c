@@ -9,6 +9,7 @@ enum err_code error_set_at(struct error *err, enum err_code code, const char *re
                            const char *file, int line, const char *fmt, ...)
 {
     va_list args;
+    int n;
 
     assert(code != ERR_OK);
     if (err->code != ERR_OK)
@@ -18,8 +19,15 @@ enum err_code error_set_at(struct error *err, enum err_code code, const char *re
     err->file = file;
     err->line = line;
     va_start(args, fmt);
-    vsnprintf(err->message, sizeof(err->message), fmt, args);
+    n = vsnprintf(err->message, sizeof(err->message), fmt, args);
     va_end(args);
+    if (n >= (int)sizeof(err->message)) { /* cut: half a character would not be JSON text */
+        size_t last = sizeof(err->message) - 2;
+
+        while (last > 0 && ((unsigned char)err->message[last] & 0xc0) == 0x80)
+            last--;
+        err->message[last] = '\0';
+    }
     return code;
 }
 

@@ -23,6 +23,17 @@ bool str_is(struct str a, const char *text)
     return str_equal(a, str_of(text));
 }
 
+size_t str_utf8_cut(struct str text, size_t max_bytes)
+{
+    size_t n = text.n_bytes;
+
+    if (n <= max_bytes)
+        return n;
+    for (n = max_bytes; n > 0 && ((unsigned char)text.bytes[n] & 0xc0) == 0x80;)
+        n--;
+    return n;
+}
+
 /* Make room for n_bytes more and the terminator. */
 static bool reserve(struct strbuf *buf, size_t n_bytes)
 {

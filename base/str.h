@@ -20,6 +20,9 @@ struct str str_of(const char *text); /* NULL gives an empty view */
 bool str_equal(struct str a, struct str b);
 bool str_is(struct str a, const char *text);
 
+/* How many of the first max_bytes bytes to keep so that no UTF-8 character is split. */
+size_t str_utf8_cut(struct str text, size_t max_bytes);
+
 /* Growing text with a maximum. Zero-initialise, set max_bytes (0: no limit), append, clear.
  * `bytes` is terminated after every append and is never NULL after the first one. Past the maximum
  * an append is dropped and `is_full` is set; nothing is ever half-written. */

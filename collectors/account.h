@@ -1,0 +1,86 @@
+/* collectors/account.h -- where a metric store is and how to sign in. */
+#ifndef COLLECTORS_ACCOUNT_H
+#define COLLECTORS_ACCOUNT_H
+
+#include "base/arena.h"
+#include "collectors/http_message.h"
+#include <jansson.h>
+#include <stdbool.h>
+
+/* A credential. Only account_sign() looks inside; nothing prints it. */
+struct secret {
+    const char *value; /* NULL when there is none */
+};
+
+struct tls_options {
+    const char *ca_file, *cert_file, *key_file, *server_name;
+    const char *key_password_file;
+    struct secret key_password;
+    bool insecure_skip_verify;
+};
+
+enum redirect_policy { REDIRECT_NONE, REDIRECT_SAME_ORIGIN, REDIRECT_FOLLOW };
+
+/* Which failures are tried again, and how often; kayenta.metrics.retry and limits.store.retry. */
+struct retry_policy {
+    unsigned attempts;    /* tries in all */
+    int64_t backoff_ms;   /* wait after the n-th failure: 2^(n-1) times this */
+    bool server_errors;   /* every 5xx */
+    const long *statuses; /* further ones, default 408 and 429 */
+    size_t n_statuses;
+};
+
+/* Read-only once made; shared by all threads. */
+struct account {
+    const char *name;     /* what requests call it */
+    const char *type;     /* "prometheus": finds the collector */
+    const char *base_url; /* absolute, without user info, without trailing slash */
+    const char *username; /* "" with a password alone; NULL: no basic auth */
+    struct secret password, bearer_token;
+    const char *username_password_file, *password_file,
+        *bearer_token_file;      /* read on each change */
+    struct http_header *headers; /* sent with every request; values are secrets too, and one written
+                                    file:<path> is that file's content */
+    size_t n_headers;
+    struct tls_options tls;
+    enum redirect_policy redirects;
+    const char *proxy;
+    int64_t connect_timeout_ms, read_timeout_ms;
+    unsigned max_concurrent_requests;
+    size_t max_response_bytes;
+    struct retry_policy retry;
+    bool strict_series, align_window, reject_unsafe_values;
+    const json_t *options; /* the account as configured: what only its own collector reads */
+    const json_t *locations, *recommended_locations; /* arrays of text, or NULL */
+};
+
+/* Build an account from its configuration object (collectors.md 1.3 and 2.1; keys are matched
+ * exactly, in camelCase). `type` is the store's name. An empty object is allowed and gives
+ * http://localhost. The account lives in `arena`, which also holds a reference to `config`.
+ *
+ * Errors: ERR_SETTINGS naming the account and the key: no absolute http(s) URL, a fragment in it, a
+ *         value of the wrong type, a limit out of range. */
+MUST_CHECK enum err_code account_decode(const char *type, json_t *config, struct arena *arena,
+                                        struct account **out, struct error *err);
+
+/* Add the account's own headers and its Authorization. Credential files are read here, each time:
+ * what is in them when a request is made is what it is signed with.
+ * Errors: ERR_SETTINGS when a credential file cannot be read; the path is named, the content not.
+ */
+MUST_CHECK enum err_code account_sign(const struct account *account, struct arena *arena,
+                                      struct http_request *request, struct error *err);
+
+/* The content of a credential file, white space at both ends cut.
+ * Errors: ERR_SETTINGS when it cannot be read, is empty or larger than SECRET_MAX_BYTES. */
+MUST_CHECK enum err_code secret_read(const char *path, struct arena *arena, struct secret *out,
+                                     struct error *err);
+
+/* A header of this account as it may be shown: the value, or "***" in its place. */
+const char *account_mask_header(const struct account *account, const struct http_header *header,
+                                struct arena *arena);
+
+/* A copy of `text` in which every credential of the account (as it is, percent-encoded, and as
+ * Base64) and the user info of URLs is replaced by "***". */
+const char *account_mask(const struct account *account, const char *text, struct arena *arena);
+
+#endif

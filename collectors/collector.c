@@ -1,0 +1,141 @@
+#include "collectors/collector.h"
+
+#include "base/instant.h"
+#include "base/limits.h"
+#include "base/version.h"
+#include "collectors/retry.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define MAX_SHOWN_URL_BYTES 1024u /* so that the store's own words still fit into the message */
+
+#define COLLECTOR(name) extern const struct collector_type collector_##name;
+#include "collectors/list.h"
+#undef COLLECTOR
+
+static const struct collector_type *const collectors[] = {
+#define COLLECTOR(name) &collector_##name,
+#include "collectors/list.h"
+#undef COLLECTOR
+};
+
+const struct collector_type *collector_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(collectors); i++)
+        if (strcmp(collectors[i]->name, name) == 0)
+            return collectors[i];
+    return NULL;
+}
+
+static bool has_header(const struct http_request *request, const char *name)
+{
+    const struct http_response view = {.headers = request->headers,
+                                       .n_headers = request->n_headers};
+
+    return http_response_header(&view, name) != NULL;
+}
+
+enum err_code collector_build(const struct collector_type *type, const struct account *account,
+                              const struct metric_query *query, const char *text,
+                              struct arena *arena, struct http_request_list *out, struct error *err)
+{
+    if (type->build(account, query, text, arena, out, err))
+        return err->code;
+    for (size_t i = 0; i < out->n_requests; i++) {
+        struct http_request *request = &out->requests[i];
+
+        if (account_sign(account, arena, request, err) ||
+            (!has_header(request, "Accept") &&
+             http_request_header(request, arena, "Accept", "application/json", err)) ||
+            (!has_header(request, "User-Agent") &&
+             http_request_header(request, arena, "User-Agent", "serinus/" SERINUS_VERSION, err)))
+            return err->code;
+    }
+    return ERR_OK;
+}
+
+/* Bytes of the well-formed UTF-8 character at `text`, 0 when it is not one. */
+static size_t utf8_length(const unsigned char *text, size_t n_bytes)
+{
+    static const unsigned char second_min[] = {[0xe0] = 0xa0, [0xf0] = 0x90};
+    static const unsigned char second_max[] = {[0xed] = 0x9f, [0xf4] = 0x8f};
+    unsigned char c = text[0];
+    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 4;
+
+    if (n > n_bytes || (c >= 0x80 && c < 0xc2) || c > 0xf4)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if (n > 2 && c < sizeof(second_min) && second_min[c] && text[1] < second_min[c])
+        return 0; /* a longer form than needed */
+    if (n > 2 && c < sizeof(second_max) && second_max[c] && text[1] > second_max[c])
+        return 0; /* a surrogate, or beyond the last code point */
+    return n;
+}
+
+const char *collector_shown(const struct account *account, const char *text, size_t n_bytes,
+                            size_t max_bytes, struct arena *arena)
+{
+    struct strbuf out = {.max_bytes = max_bytes};
+    const unsigned char *at;
+    const char *masked;
+
+    /* Mask before cutting: half a credential is one too. */
+    if (n_bytes > max_bytes + SECRET_MAX_BYTES)
+        n_bytes = max_bytes + SECRET_MAX_BYTES;
+    masked = account_mask(account, arena_strndup(arena, text, n_bytes), arena);
+    at = (const unsigned char *)masked;
+    for (size_t left = strlen(masked), n; left > 0 && !out.is_full; at += n, left -= n) {
+        n = utf8_length(at, left);
+        if (*at == '\n') {
+            strbuf_puts(&out, "\\n");
+        } else if (n == 0 || iscntrl(*at)) {
+            n = 1;
+            strbuf_printf(&out, "\\x%02x", *at);
+        } else {
+            strbuf_append(&out, (const char *)at, n);
+        }
+    }
+    masked = arena_strndup(arena, out.bytes, out.n_bytes);
+    strbuf_clear(&out);
+    return masked;
+}
+
+enum err_code collector_check_reply(const struct collector_type *type,
+                                    const struct account *account,
+                                    const struct http_request *request,
+                                    const struct http_response *reply, struct arena *arena,
+                                    struct error *err)
+{
+    const char *reason = "store_rejected";
+    const char *words = type->error_text ? type->error_text(reply, arena) : NULL;
+
+    if (reply->status >= 200 && reply->status < 300)
+        return ERR_OK;
+    if (reply->status >= 300 && reply->status < 400)
+        reason = "store_redirect";
+    else if (retry_is_worthwhile(&account->retry, reply->status))
+        reason = "store_unavailable";
+    return error_because(
+        err, ERR_UPSTREAM, reason, "Status: %ld, Method: %s, URL: %s, Message: %s", reply->status,
+        request->method,
+        collector_shown(account, request->url, strlen(request->url), MAX_SHOWN_URL_BYTES, arena),
+        collector_shown(account, words ? words : reply->body,
+                        words ? strlen(words) : reply->n_body_bytes, STORE_ERROR_BODY_BYTES,
+                        arena));
+}
+
+struct metric_set *collector_placeholder(const struct metric_query *query, const char *text,
+                                         struct metric_set_list *out)
+{
+    struct metric_set *set = metric_set_list_add(out);
+
+    set->name = arena_strdup(out->arena, query->metric_name);
+    set->start_unix_ms = query->scope.start_unix_ns / NS_PER_MS;
+    set->end_unix_ms = query->scope.end_unix_ns / NS_PER_MS;
+    set->step_ms = query->scope.step_s * MS_PER_S;
+    tag_map_put(&set->attributes, out->arena, "query", text);
+    return set;
+}

@@ -1,0 +1,69 @@
+/* collectors/collector.h -- what a metric store must be able to do. A collector does no I/O: it
+ * builds requests and reads replies; the fetch engine sits between. */
+#ifndef COLLECTORS_COLLECTOR_H
+#define COLLECTORS_COLLECTOR_H
+
+#include "collectors/account.h"
+#include "collectors/http_message.h"
+#include "collectors/metric_query.h"
+
+/* The requests of one query, to be sent in any order; their replies are read together. */
+struct http_request_list {
+    struct http_request *requests;
+    size_t n_requests;
+};
+
+struct collector_type {
+    const char *name;
+    bool needs_step; /* a scope without a step is refused */
+
+    /* The query text, fully expanded. No network; every mistake of the config is found here.
+     * Errors: ERR_INVALID with Kayenta's texts. */
+    enum err_code (*query_text)(const struct account *account, const struct metric_query *query,
+                                struct arena *arena, const char **out, struct error *err);
+
+    /* The requests that answer `text`, unsigned (collector_build() signs them). */
+    enum err_code (*build)(const struct account *account, const struct metric_query *query,
+                           const char *text, struct arena *arena, struct http_request_list *out,
+                           struct error *err);
+
+    /* All replies, each with a 2xx status, in the order of the requests -> metric sets.
+     * Errors: ERR_UPSTREAM with reason store_bad_response, store_error, store_too_many_series, ...
+     * A reply that was cut on its way never gets here: the fetch engine asks again. */
+    enum err_code (*parse)(const struct account *account, const struct metric_query *query,
+                           const char *text, const struct http_response *replies, size_t n_replies,
+                           struct metric_set_list *out, struct error *err);
+
+    /* The store's own words in an error reply, or NULL when it has none; may be NULL. */
+    const char *(*error_text)(const struct http_response *reply, struct arena *arena);
+};
+
+const struct collector_type *collector_find(const char *name); /* NULL when there is none */
+
+/* type->build, account_sign() for each request, and the headers every request has (Accept,
+ * User-Agent) where the collector set none of its own. */
+MUST_CHECK enum err_code collector_build(const struct collector_type *type,
+                                         const struct account *account,
+                                         const struct metric_query *query, const char *text,
+                                         struct arena *arena, struct http_request_list *out,
+                                         struct error *err);
+
+/* ERR_OK for 2xx; else ERR_UPSTREAM: "Status: 400, Method: GET, URL: ..., Message: <the store's own
+ * text>", credentials masked, reason store_rejected / store_unavailable / store_redirect. */
+MUST_CHECK enum err_code collector_check_reply(const struct collector_type *type,
+                                               const struct account *account,
+                                               const struct http_request *request,
+                                               const struct http_response *reply,
+                                               struct arena *arena, struct error *err);
+
+/* Somebody else's words as we may pass them on: at most max_bytes, credentials masked, control
+ * characters and broken UTF-8 escaped. */
+const char *collector_shown(const struct account *account, const char *text, size_t n_bytes,
+                            size_t max_bytes, struct arena *arena);
+
+/* The placeholder that stands for "the store has no data": name, the scope's start, end and step,
+ * no tags, no values, attribute `query`. */
+struct metric_set *collector_placeholder(const struct metric_query *query, const char *text,
+                                         struct metric_set_list *out);
+
+#endif

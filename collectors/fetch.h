@@ -1,0 +1,62 @@
+/* collectors/fetch.h -- the fetch engine: one thread, one curl multi handle. It knows no metric
+ * store and no canary, only requests and replies.
+ *
+ * Per account it keeps to max_concurrent_requests; what is over that waits in order of arrival. A
+ * failed try that may succeed later is tried again after a wait with jitter, no thread is held
+ * meanwhile. HTTP/2 where the store offers it, keep-alive, gzip; bytes are counted after
+ * decompression. Redirects only as the account says, TLS 1.2 or newer, http and https only, no
+ * proxy or .netrc from the environment; link-local and metadata addresses are refused. */
+#ifndef COLLECTORS_FETCH_H
+#define COLLECTORS_FETCH_H
+
+#include "collectors/account.h"
+#include "collectors/http_message.h"
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct fetch;
+struct log;
+
+/* One request on its way. The caller owns it and keeps it and all it points to alive until `done`
+ * has been called, exactly once, on the fetch thread; `done` must be quick and hand the work on. */
+struct fetch_transfer {
+    /* set by the caller */
+    const struct account *account;
+    const struct http_request *request;
+    int64_t deadline_mono_ms; /* give up then, waits included; 0: STORE_RETRY_TOTAL_MS from now */
+    const atomic_bool *is_cancelled; /* checked at least once a second; may be NULL */
+    void (*done)(struct fetch_transfer *transfer);
+    void *ctx;
+
+    /* set by the engine before `done` */
+    struct http_response response; /* status 0 when there was none */
+    struct error error;            /* no usable reply: ERR_UPSTREAM (reason store_unavailable,
+                                      store_tls, store_response_too_large, store_redirect, ...),
+                                      ERR_TIMEOUT or ERR_CANCELLED. A reply with an error status that
+                                      is final is not an error here: look at response.status */
+    unsigned attempts;
+    int64_t duration_ms;
+
+    struct fetch_state *state; /* the engine's own */
+};
+
+/* What the engine has done so far, for /metrics. */
+struct fetch_counters {
+    uint64_t requests, retries, errors, bytes;
+    uint64_t in_flight, waiting;
+};
+
+MUST_CHECK enum err_code fetch_create(struct log *log, struct fetch **out, struct error *err);
+
+/* Stops the thread; transfers still under way end with ERR_CANCELLED. NULL is accepted. */
+void fetch_free(struct fetch *fetch);
+
+/* Hand over; any thread. Never blocks on the network. */
+void fetch_submit(struct fetch *fetch, struct fetch_transfer *transfer);
+
+/* Release what the engine put into `response`. */
+void fetch_transfer_clear(struct fetch_transfer *transfer);
+
+struct fetch_counters fetch_counters_read(struct fetch *fetch);
+
+#endif

@@ -1,0 +1,46 @@
+/* collectors/http_message.h -- HTTP requests and replies as plain data; no curl in sight. */
+#ifndef COLLECTORS_HTTP_MESSAGE_H
+#define COLLECTORS_HTTP_MESSAGE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+struct http_header {
+    const char *name, *value;
+};
+
+/* One request, complete: the fetch engine adds nothing but the connection. Lives in one arena. */
+struct http_request {
+    const char *method; /* "GET" or "POST" */
+    const char *url;    /* absolute, query string included, no user info */
+    struct http_header *headers;
+    size_t n_headers;
+    const char *body; /* NULL for none */
+    size_t n_body_bytes;
+};
+
+/* One reply. `body` is decoded (gzip undone). */
+struct http_response {
+    long status;
+    struct http_header *headers;
+    size_t n_headers;
+    const char *body; /* terminated; never NULL once there is a status */
+    size_t n_body_bytes;
+};
+
+/* Add one header; refused (ERR_INVALID) when the value has CR, LF or NUL. */
+MUST_CHECK enum err_code http_request_header(struct http_request *request, struct arena *arena,
+                                             const char *name, const char *value,
+                                             struct error *err);
+
+/* Case-insensitive; NULL when absent. */
+const char *http_response_header(const struct http_response *response, const char *name);
+
+/* Append `text` percent-encoded after RFC 3986: all but A-Z a-z 0-9 - . _ ~ is escaped. */
+void http_percent_encode(struct strbuf *out, const char *text);
+
+/* Append name=value to a form or a query string, both percent-encoded after RFC 3986, with "&"
+ * before it unless the buffer is empty. A NULL value is left out. */
+void http_form_add(struct strbuf *form, const char *name, const char *value);
+
+#endif

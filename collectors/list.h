@@ -1,0 +1,2 @@
+/* collectors/list.h -- one line per metric store. */
+COLLECTOR(prometheus)

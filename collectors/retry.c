@@ -1,0 +1,88 @@
+#include "collectors/retry.h"
+
+#include "base/instant.h"
+#include "base/limits.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define JITTER_RATIO 0.1 /* spreads out callers that failed together */
+
+bool retry_is_worthwhile(const struct retry_policy *policy, long status)
+{
+    if (policy->server_errors && status >= 500 && status <= 599)
+        return true;
+    for (size_t i = 0; i < policy->n_statuses; i++)
+        if (policy->statuses[i] == status)
+            return true;
+    return false;
+}
+
+/* Anything that is neither a number nor a date asks for nothing. */
+static int64_t retry_after_ms(const char *text, int64_t now_unix_s)
+{
+    int64_t seconds = 0;
+    char *end;
+    long long number;
+
+    while (isspace((unsigned char)*text))
+        text++;
+    number = strtoll(text, &end, 10);
+    if (end != text) {
+        while (isspace((unsigned char)*end))
+            end++;
+        seconds = *end == '\0' ? number : 0;
+    } else {
+        time_t date = curl_getdate(text, NULL);
+
+        seconds = date > 0 ? (int64_t)date - now_unix_s : 0;
+    }
+    if (seconds <= 0)
+        return 0;
+    if (seconds >= STORE_RETRY_AFTER_MAX_MS / MS_PER_S)
+        return STORE_RETRY_AFTER_MAX_MS;
+    return seconds * MS_PER_S;
+}
+
+int64_t retry_wait_ms(const struct retry_policy *policy, unsigned n_failures, double jitter,
+                      const char *retry_after, int64_t now_unix_s)
+{
+    int64_t wait_ms = policy->backoff_ms;
+    int64_t asked_ms = retry_after ? retry_after_ms(retry_after, now_unix_s) : 0;
+
+    for (unsigned i = 1; i < n_failures && wait_ms < STORE_RETRY_TOTAL_MS; i++)
+        wait_ms *= 2;
+    wait_ms += (int64_t)((double)wait_ms * JITTER_RATIO * jitter);
+    return asked_ms > wait_ms ? asked_ms : wait_ms;
+}
+
+bool retry_is_cut_short(const struct http_response *reply)
+{
+    const char *type = http_response_header(reply, "Content-Type");
+    const char *at = reply->body;
+    const char *end = at + reply->n_body_bytes;
+    size_t depth = 0;
+
+    if (type && !strcasestr(type, "json"))
+        return false;
+    while (at < end && isspace((unsigned char)*at))
+        at++;
+    if (at == end || (*at != '{' && *at != '['))
+        return false;
+    for (; at < end; at++) {
+        if (*at == '{' || *at == '[') {
+            depth++;
+        } else if (*at == '}' || *at == ']') {
+            if (--depth == 0)
+                return false; /* what may follow is the parser's to judge */
+        } else if (*at == '"') {
+            for (at++; at < end && *at != '"'; at++)
+                if (*at == '\\' && at + 1 < end)
+                    at++;
+        }
+    }
+    return true;
+}

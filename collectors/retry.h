@@ -1,0 +1,23 @@
+/* collectors/retry.h -- which failures are tried again, and after how long. Pure. */
+#ifndef COLLECTORS_RETRY_H
+#define COLLECTORS_RETRY_H
+
+#include "collectors/account.h"
+#include "collectors/http_message.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether a reply with this HTTP status may be a different one next time. */
+bool retry_is_worthwhile(const struct retry_policy *policy, long status);
+
+/* Milliseconds to wait after the n-th failed try: 2^(n-1) times the policy's backoff, and up to 10
+ * % more with `jitter` in [0, 1]. A Retry-After header (seconds or an HTTP date; NULL for none) is
+ * clamped to 0..STORE_RETRY_AFTER_MAX_MS and taken when it is longer. */
+int64_t retry_wait_ms(const struct retry_policy *policy, unsigned n_failures, double jitter,
+                      const char *retry_after, int64_t now_unix_s);
+
+/* Whether a JSON reply was cut on its way: it begins as an object or an array and does not end as
+ * one, although the transfer itself seemed complete. */
+bool retry_is_cut_short(const struct http_response *reply);
+
+#endif
