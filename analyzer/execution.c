@@ -44,6 +44,15 @@ static const struct query_run *first_failure(const struct execution *execution)
     return first;
 }
 
+static bool has_stopped_early(const struct execution *execution)
+{
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < execution->plan->n_metrics; i++)
+            if (atomic_load(&execution->runs[side][i].status) == STAGE_CANCELED)
+                return true;
+    return false;
+}
+
 static void gather_sets(const struct execution *execution, struct metric_set_list out[N_SIDES])
 {
     for (int side = 0; side < N_SIDES; side++) {
@@ -63,12 +72,13 @@ static void finish(struct execution *execution)
     struct metric_set_list sets[N_SIDES] = {0};
     const struct canary_plan *plan = execution->plan;
 
-    if (atomic_load(&execution->is_cancelled)) {
-        error_set(&execution->error, ERR_CANCELLED, "the execution was cancelled");
+    if (!atomic_load(&execution->is_cancelled))
+        execution->failed_run = first_failure(execution);
+    if (!execution->failed_run && has_stopped_early(execution)) {
+        error_set(&execution->error, ERR_CANCELLED, "the execution was stopped");
         end(execution);
         return;
     }
-    execution->failed_run = first_failure(execution);
     if (execution->failed_run) {
         execution->error = execution->failed_run->error;
         execution->failed_operation = arena_printf(

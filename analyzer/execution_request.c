@@ -101,11 +101,6 @@ static enum err_code decode_scopes(struct execution_request *request, struct are
     return ERR_OK;
 }
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
 enum err_code execution_request_decode(const json_t *json, struct arena *arena,
                                        struct execution_request **out, struct error *err)
 {
@@ -118,7 +113,7 @@ enum err_code execution_request_decode(const json_t *json, struct arena *arena,
     request->view = document_view(json, request_members, err);
     if (!request->view)
         return err->code;
-    arena_defer(arena, release_json, request->view);
+    json_keep(request->view, arena);
     if (decode_scopes(request, arena, err))
         return err->code;
     thresholds = json_object_get(request->view, "thresholds");

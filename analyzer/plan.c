@@ -117,11 +117,6 @@ static enum err_code plan_side(struct plan_query *out, const struct canary_plan 
     return err->code;
 }
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
 enum err_code plan_build(json_t *config, const struct execution_request *request,
                          const struct account *account, struct arena *arena,
                          struct canary_plan **out, struct error *err)
@@ -131,8 +126,7 @@ enum err_code plan_build(json_t *config, const struct execution_request *request
     json_t *metric;
     size_t i;
 
-    arena_defer(arena, release_json, json_incref(config));
-    plan->config = config;
+    plan->config = json_keep(json_incref(config), arena);
     plan->request = request;
     plan->n_metrics = json_array_size(metrics);
     if (plan->n_metrics == 0) {

@@ -339,3 +339,14 @@ void json_set_text(json_t *object, const char *key, const char *text)
     if (text)
         json_object_set_new(object, key, json_string(text));
 }
+
+static void release(void *value)
+{
+    json_decref(value);
+}
+
+json_t *json_keep(json_t *value, struct arena *arena)
+{
+    arena_defer(arena, release, value);
+    return value;
+}

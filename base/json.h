@@ -52,6 +52,9 @@ const char *json_scalar_text(const json_t *value, struct arena *arena);
 /* The same of member `key`. */
 const char *json_text_of(const json_t *object, const char *key, struct arena *arena);
 
+/* Hand the reference to the arena, which releases it in the end. Returns `value`. */
+json_t *json_keep(json_t *value, struct arena *arena);
+
 /* json_object_set_new for text that may be NULL: absent means left out. */
 void json_set_text(json_t *object, const char *key, const char *text);
 

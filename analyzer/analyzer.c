@@ -1,0 +1,638 @@
+/* The life of an execution. It is accepted once its submission is durable; it then waits in the live
+ * table for its turn, runs, and leaves the table when its end is durable. What the table loses in a
+ * crash, the store gives back at the next start: everything accepted and not ended is planned again
+ * from its submission, which is all that planning depends on besides the settings. */
+#include "analyzer/analyzer_state.h"
+
+#include "analyzer/canary_config.h"
+#include "analyzer/codec/metric_set_pb.h"
+#include "analyzer/report.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/limits.h"
+
+#include <limits.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define QUEUE_MAX_PER_APPLICATION 2000 /* so that one application cannot fill the queue */
+#define FINISH_RETRY_US 500000u        /* between tries to store an end on a full or locked disk */
+
+struct str analyzer_take_json(json_t *json, struct arena *arena)
+{
+    struct str text = str_of(json_write_arena(json, arena));
+
+    json_decref(json);
+    return text;
+}
+
+/* --- the live table --- */
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(((const struct live *)a)->id, ((const struct live *)b)->id);
+}
+
+static void live_unref(struct live *live)
+{
+    if (atomic_fetch_sub(&live->n_refs, 1) != 1)
+        return;
+    execution_free(live->execution);
+    json_decref(live->submission);
+    arena_free(live->arena);
+}
+
+static struct live *live_find(struct analyzer *analyzer, const char *id)
+{
+    struct live key = {.id = id};
+    struct live **found;
+    struct live *live = NULL;
+
+    pthread_mutex_lock(&analyzer->lock);
+    found = tfind(&key, &analyzer->live, compare_ids);
+    if (found) {
+        live = *found;
+        atomic_fetch_add(&live->n_refs, 1);
+    }
+    pthread_mutex_unlock(&analyzer->lock);
+    return live;
+}
+
+/* Under the lock. */
+static void count_application(struct analyzer *analyzer, const char *application, int change)
+{
+    json_int_t n =
+        json_integer_value(json_object_get(analyzer->n_live_by_application, application)) + change;
+
+    if (n > 0)
+        json_object_set_new(analyzer->n_live_by_application, application, json_integer(n));
+    else
+        json_object_del(analyzer->n_live_by_application, application);
+}
+
+static enum err_code check_room(struct analyzer *analyzer, const char *application,
+                                struct error *err)
+{
+    pthread_mutex_lock(&analyzer->lock);
+    if (analyzer->n_live >= QUEUE_MAX_PENDING ||
+        json_integer_value(json_object_get(analyzer->n_live_by_application, application)) >=
+            QUEUE_MAX_PER_APPLICATION)
+        error_because(err, ERR_BUSY, "queue_full",
+                      "too many executions are waiting already; try again in 30 s");
+    pthread_mutex_unlock(&analyzer->lock);
+    return err->code;
+}
+
+static void execution_ended(struct execution *execution);
+
+/* Start what waits while there is room. */
+static void start_waiting(struct analyzer *analyzer)
+{
+    pthread_mutex_lock(&analyzer->lock);
+    while (analyzer->waiting_first && analyzer->n_running < MAX_RUNNING &&
+           !atomic_load(&analyzer->is_draining)) {
+        struct live *live = analyzer->waiting_first;
+
+        analyzer->waiting_first = live->next_waiting;
+        if (!analyzer->waiting_first)
+            analyzer->waiting_last = &analyzer->waiting_first;
+        analyzer->n_running++;
+        live->execution = execution_create(live->id, live->plan, analyzer->fetch, analyzer->pool,
+                                           execution_ended, live);
+        execution_start(live->execution);
+    }
+    pthread_mutex_unlock(&analyzer->lock);
+}
+
+static void live_add(struct analyzer *analyzer, struct live *live)
+{
+    atomic_store(&live->n_refs, 1);
+    pthread_mutex_lock(&analyzer->lock);
+    if (!tsearch(live, &analyzer->live, compare_ids))
+        abort(); /* out of memory */
+    analyzer->n_live++;
+    count_application(analyzer, live->application, 1);
+    *analyzer->waiting_last = live;
+    analyzer->waiting_last = &live->next_waiting;
+    pthread_mutex_unlock(&analyzer->lock);
+    start_waiting(analyzer);
+}
+
+static void live_remove(struct analyzer *analyzer, struct live *live)
+{
+    pthread_mutex_lock(&analyzer->lock);
+    tdelete(live, &analyzer->live, compare_ids);
+    analyzer->n_live--;
+    analyzer->n_running--;
+    count_application(analyzer, live->application, -1);
+    pthread_mutex_unlock(&analyzer->lock);
+    live_unref(live);
+    start_waiting(analyzer);
+}
+
+/* --- the end --- */
+
+static void encode_sets(const struct execution *execution, struct strbuf *out)
+{
+    const struct canary_plan *plan = execution->plan;
+    struct stored_set *sets;
+    size_t n = 0, at = 0;
+
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < plan->n_metrics; i++)
+            n += execution->runs[side][i].sets.n_sets;
+    sets = mem_alloc(n, sizeof(*sets));
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < plan->n_metrics; i++) {
+            const struct metric_set_list *list = &execution->runs[side][i].sets;
+
+            for (size_t s = 0; s < list->n_sets; s++)
+                sets[at++] = (struct stored_set){
+                    .side = (enum side)side,
+                    .scope_name = plan->queries[side][i].scope_name,
+                    .set = list->sets[s],
+                };
+        }
+    metric_sets_encode(sets, n, out);
+    free(sets);
+}
+
+static const char *member_text(const struct live *live, const char *key)
+{
+    return json_string_value(json_object_get(live->submission, key));
+}
+
+/* Store the end. A full or locked disk is waited out: the verdict is there, and a restart would only
+ * fetch everything again. */
+static void store_end(struct live *live, const struct stored_execution *ended,
+                      const struct stored_series *series, size_t n_series)
+{
+    struct analyzer *analyzer = live->analyzer;
+
+    for (;;) {
+        struct error err = {0};
+
+        if (store_execution_finish(analyzer->store, ended, series, n_series, &err) == ERR_OK ||
+            err.code == ERR_CONFLICT)
+            return;
+        log_error(analyzer->log, "execution could not be stored", LOG_STR("execution", live->id),
+                  LOG_STR("error", err.message));
+        if (err.code != ERR_BUSY || atomic_load(&analyzer->is_draining))
+            return;
+        usleep(FINISH_RETRY_US);
+    }
+}
+
+static enum execution_state state_of(const struct execution *execution)
+{
+    if (execution->error.code == ERR_CANCELLED)
+        return EXECUTION_CANCELLED;
+    return execution->error.code ? EXECUTION_FAILED : EXECUTION_SUCCEEDED;
+}
+
+static void log_end(const struct live *live, const struct execution *execution)
+{
+    struct log *log = live->analyzer->log;
+    long long duration_ms =
+        execution->ended_unix_ms - (int64_t)atomic_load(&execution->started_unix_ms);
+    char text[sizeof(execution->error.message) + sizeof(execution->error.context) + 4];
+
+    if (execution->error.code)
+        log_warn(log, "execution failed", LOG_STR("execution", live->id),
+                 LOG_STR("application", live->application),
+                 LOG_STR("code", error_reason(&execution->error)),
+                 LOG_STR("error", error_text(&execution->error, text, sizeof(text))),
+                 LOG_I64("duration_ms", duration_ms));
+    else
+        log_info(log, "execution finished", LOG_STR("execution", live->id),
+                 LOG_STR("application", live->application),
+                 LOG_STR("verdict", verdict_name(execution->judgement.result.verdict)),
+                 LOG_I64("score", execution->judgement.result.score),
+                 LOG_I64("duration_ms", duration_ms));
+}
+
+/* On a worker. */
+static void execution_ended(struct execution *execution)
+{
+    struct live *live = execution->ctx;
+    struct analyzer *analyzer = live->analyzer;
+    struct strbuf sets = {0}, pairs = {0}, body = {0};
+    struct stored_execution ended = {
+        .id = live->id,
+        .application = live->application,
+        .account = live->storage_account,
+        .state = state_of(execution),
+        .ended_unix_ms = execution->ended_unix_ms,
+    };
+    struct stored_series series[2];
+    size_t n_series = 0;
+    json_t *json;
+
+    if (execution->error.code == ERR_CANCELLED && !atomic_load(&execution->is_cancelled)) {
+        live_remove(analyzer, live); /* the service is stopping: the next start goes on with it */
+        return;
+    }
+    if (execution->judgement.n_pairs) {
+        encode_sets(execution, &sets);
+        metric_pairs_encode(execution->judgement.pairs, execution->judgement.n_pairs, &pairs);
+        series[n_series++] = (struct stored_series){
+            SERIES_METRIC_SETS, live->storage_account, member_text(live, "metricSetListId"),
+            execution->ended_unix_ms, strbuf_view(&sets)};
+        series[n_series++] = (struct stored_series){
+            SERIES_METRIC_SET_PAIRS, live->storage_account,
+            member_text(live, "metricSetPairListId"), execution->ended_unix_ms,
+            strbuf_view(&pairs)};
+    }
+    json = report_status(live->id, live->submission, execution, true);
+    json_write(json, &body);
+    json_decref(json);
+    ended.body = strbuf_view(&body);
+    store_end(live, &ended, series, n_series);
+    analyzer_count(analyzer, live, execution);
+    log_end(live, execution);
+    strbuf_clear(&sets);
+    strbuf_clear(&pairs);
+    strbuf_clear(&body);
+    live_remove(analyzer, live);
+}
+
+/* --- the start --- */
+
+/* Plan an execution from its submission; the same for a new one and one found after a restart. */
+static enum err_code live_create(struct analyzer *analyzer, const char *id, json_t *submission,
+                                 struct live **out, struct error *err)
+{
+    struct arena *arena = arena_create();
+    struct live *live = arena_new(arena, struct live);
+    const struct settings_account *account;
+    struct execution_request *request;
+
+    live->arena = arena;
+    live->analyzer = analyzer;
+    live->submission = json_incref(submission);
+    live->id = arena_strdup(arena, id);
+    live->application = arena_strdup(arena, member_text(live, "application"));
+    live->storage_account = arena_strdup(arena, member_text(live, "storageAccountName"));
+    atomic_store(&live->n_refs, 1);
+    if (settings_account_find(analyzer->settings, member_text(live, "metricsAccountName"),
+                              ROLE_METRICS, &account, err) ||
+        execution_request_decode(json_object_get(submission, "canaryExecutionRequest"), arena,
+                                 &request, err)) {
+        live_unref(live);
+        return err->code;
+    }
+    if (!account->metrics)
+        error_because(err, ERR_INVALID, "account_unsupported",
+                      "Account '%s' is of type %s, which this build cannot query.", account->name,
+                      account->type);
+    else if (plan_build(json_object_get(submission, "config"), request, account->metrics, arena,
+                        &live->plan, err) == ERR_OK) {
+        json_object_set(submission, "canaryExecutionRequest", request->view);
+        *out = live;
+        return ERR_OK;
+    }
+    live_unref(live);
+    return err->code;
+}
+
+static const char *start_application(const struct canary_start *start, char *buffer, size_t size)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+
+    if (start->application && *start->application)
+        return start->application;
+    if (!start->application && !start->canary_config_id)
+        return "ad-hoc";
+    gethostname(host, sizeof(host) - 1);
+    snprintf(buffer, size, "serinus@%s", host);
+    return buffer;
+}
+
+/* The config of a start: given in the request, or read from the store. */
+static enum err_code start_config(struct analyzer *analyzer, const struct canary_start *start,
+                                  const char *configuration_account, json_t **out,
+                                  struct error *err)
+{
+    struct arena *arena;
+    struct stored_config stored;
+    json_t *config = NULL;
+
+    if (!start->canary_config_id) {
+        if (canary_config_view(start->canary_config, out, err))
+            error_point(err, "/canaryConfig");
+        return err->code;
+    }
+    arena = arena_create();
+    if (store_config_get(analyzer->store, configuration_account, start->canary_config_id, arena,
+                         &stored, err) == ERR_OK &&
+        json_read(stored.json, &json_limits_document, &config, err) == ERR_OK)
+        (void)(canary_config_view(config, out, err) == ERR_OK);
+    json_decref(config);
+    arena_free(arena);
+    return err->code;
+}
+
+static json_t *submission_make(const struct canary_start *start, const char *application,
+                               const struct settings_account *metrics,
+                               const struct settings_account *storage,
+                               const struct settings_account *configuration, json_t *config,
+                               int64_t now_unix_ms)
+{
+    json_t *out = json_object();
+    char uuid[UUID_BYTES];
+
+    json_object_set_new(out, "application", json_string(application));
+    json_set_text(out, "parentPipelineExecutionId", start->parent_pipeline_execution_id);
+    json_object_set_new(out, "config", config);
+    json_object_set_new(out, "canaryConfigId",
+                        json_string(start->canary_config_id ? start->canary_config_id : "ad-hoc"));
+    json_object_set(out, "canaryExecutionRequest", (json_t *)start->execution_request);
+    json_object_set_new(out, "metricSetListId", json_string(id_uuid(uuid)));
+    json_object_set_new(out, "metricSetPairListId", json_string(id_uuid(uuid)));
+    json_object_set_new(out, "buildTimeMillis", json_integer(now_unix_ms));
+    json_object_set_new(out, "storageAccountName", json_string(storage->name));
+    json_object_set_new(out, "metricsAccountName", json_string(metrics->name));
+    if (configuration)
+        json_object_set_new(out, "configurationAccountName", json_string(configuration->name));
+    return out;
+}
+
+static enum err_code accept(struct analyzer *analyzer, struct live *live, int64_t now_unix_ms,
+                            struct error *err)
+{
+    struct strbuf text = {0};
+    struct stored_execution accepted = {
+        .id = live->id,
+        .application = live->application,
+        .account = live->storage_account,
+        .state = EXECUTION_ACCEPTED,
+        .created_unix_ms = now_unix_ms,
+    };
+
+    json_write(live->submission, &text);
+    accepted.submission = strbuf_view(&text);
+    (void)(store_execution_accept(analyzer->store, &accepted, err) == ERR_OK);
+    strbuf_clear(&text);
+    return err->code;
+}
+
+enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct canary_start *start,
+                                    struct arena *arena, const char **out_id, struct error *err)
+{
+    const struct settings_account *metrics, *storage, *configuration = NULL;
+    int64_t now_unix_ms = clock_wall_ms();
+    char id[ULID_BYTES], host[HOST_NAME_MAX + 16];
+    json_t *submission, *config;
+    struct live *live;
+
+    if (atomic_load(&analyzer->is_draining))
+        return error_because(err, ERR_BUSY, "draining", "the service is stopping; try again later");
+    if (settings_account_find(analyzer->settings, start->metrics_account, ROLE_METRICS, &metrics,
+                              err) ||
+        settings_account_find(analyzer->settings, start->storage_account, ROLE_OBJECTS, &storage,
+                              err))
+        return err->code;
+    if (start->canary_config_id &&
+        settings_account_find(analyzer->settings, start->configuration_account,
+                              ROLE_CONFIGURATIONS, &configuration, err))
+        return err->code;
+    if (!start->execution_request)
+        return error_because(err, ERR_INVALID, "bad_type", "the execution request is missing");
+    if (start_config(analyzer, start, configuration ? configuration->name : NULL, &config, err))
+        return err->code;
+    submission = submission_make(start, start_application(start, host, sizeof(host)), metrics,
+                                 storage, configuration, config, now_unix_ms);
+    if (live_create(analyzer, id_ulid(now_unix_ms, id), submission, &live, err) == ERR_OK) {
+        if (check_room(analyzer, live->application, err) ||
+            accept(analyzer, live, now_unix_ms, err)) {
+            live_unref(live);
+        } else {
+            *out_id = arena_strdup(arena, id);
+            live_add(analyzer, live);
+        }
+    }
+    json_decref(submission);
+    return err->code;
+}
+
+/* --- after a restart --- */
+
+static void recover_one(struct analyzer *analyzer, const struct stored_execution *stored)
+{
+    struct error err = {0};
+    json_t *submission = NULL;
+    struct live *live;
+
+    if (json_read(stored->submission, &json_limits_document, &submission, &err) == ERR_OK &&
+        live_create(analyzer, stored->id, submission, &live, &err) == ERR_OK) {
+        live_add(analyzer, live);
+    } else if (submission) { /* its account is gone, say: it ends, with the reason */
+        struct arena *arena = arena_create();
+        struct stored_execution ended = *stored;
+        struct error failure = {0};
+
+        ended.state = EXECUTION_FAILED;
+        ended.ended_unix_ms = clock_wall_ms();
+        ended.body = analyzer_take_json(report_unplannable(stored->id, submission, &err), arena);
+        (void)(store_execution_finish(analyzer->store, &ended, NULL, 0, &failure) == ERR_OK);
+        arena_free(arena);
+        log_warn(analyzer->log, "execution could not be resumed", LOG_STR("execution", stored->id),
+                 LOG_STR("error", err.message));
+    } else {
+        log_error(analyzer->log, "execution could not be read", LOG_STR("execution", stored->id),
+                  LOG_STR("error", err.message));
+    }
+    json_decref(submission);
+}
+
+static enum err_code recover(struct analyzer *analyzer, struct error *err)
+{
+    const struct execution_filter filter = {.states = 1u << EXECUTION_ACCEPTED, .limit = SIZE_MAX};
+    struct arena *arena = arena_create();
+    struct stored_execution *stored;
+    size_t n_stored;
+
+    if (store_execution_list(analyzer->store, &filter, arena, &stored, &n_stored, err) == ERR_OK) {
+        for (size_t i = n_stored; i > 0; i--) /* the list is newest first */
+            recover_one(analyzer, &stored[i - 1]);
+        if (n_stored)
+            log_info(analyzer->log, "executions resumed", LOG_I64("count", n_stored));
+    }
+    arena_free(arena);
+    return err->code;
+}
+
+enum err_code analyzer_create(const struct settings *settings, struct log *log,
+                              struct analyzer **out, struct error *err)
+{
+    struct analyzer *analyzer = mem_alloc(1, sizeof(*analyzer));
+
+    analyzer->settings = settings;
+    analyzer->log = log;
+    pthread_mutex_init(&analyzer->lock, NULL);
+    analyzer->waiting_last = &analyzer->waiting_first;
+    analyzer->n_live_by_application = json_object();
+    analyzer->verdicts = json_object();
+    if (store_open(settings->data_dir, log, &analyzer->store, err) ||
+        fetch_create(log, &analyzer->fetch, err) ||
+        worker_pool_create("analyzer", settings->workers, QUEUE_MAX_PENDING, &analyzer->pool,
+                           err) ||
+        recover(analyzer, err)) {
+        analyzer_free(analyzer);
+        return err->code;
+    }
+    *out = analyzer;
+    return ERR_OK;
+}
+
+void analyzer_drain(struct analyzer *analyzer)
+{
+    atomic_store(&analyzer->is_draining, true);
+}
+
+static void live_forget(void *node)
+{
+    live_unref(node);
+}
+
+void analyzer_free(struct analyzer *analyzer)
+{
+    if (!analyzer)
+        return;
+    analyzer_drain(analyzer);
+    if (analyzer->fetch)
+        fetch_stop(analyzer->fetch);  /* what is under way ends as cancelled ... */
+    worker_pool_free(analyzer->pool); /* ... which the workers see to, without storing it */
+    fetch_free(analyzer->fetch);
+    tdestroy(analyzer->live, live_forget);
+    store_close(analyzer->store);
+    json_decref(analyzer->n_live_by_application);
+    json_decref(analyzer->verdicts);
+    pthread_mutex_destroy(&analyzer->lock);
+    free(analyzer);
+}
+
+/* --- reading --- */
+
+static struct str live_status(struct analyzer *analyzer, struct live *live, struct arena *arena)
+{
+    const struct execution *execution;
+
+    pthread_mutex_lock(&analyzer->lock);
+    execution = live->execution;
+    pthread_mutex_unlock(&analyzer->lock);
+    return analyzer_take_json(report_status(live->id, live->submission, execution, false), arena);
+}
+
+enum err_code analyzer_execution_get(struct analyzer *analyzer, const char *id,
+                                     const char *storage_account, struct arena *arena,
+                                     struct str *out, struct error *err)
+{
+    const struct settings_account *storage;
+    struct stored_execution stored;
+    struct live *live;
+
+    if (settings_account_find(analyzer->settings, storage_account, ROLE_OBJECTS, &storage, err))
+        return err->code;
+    live = live_find(analyzer, id);
+    if (live) {
+        *out = live_status(analyzer, live, arena);
+        live_unref(live);
+        return ERR_OK;
+    }
+    if (store_execution_get(analyzer->store, id, arena, &stored, err))
+        return err->code;
+    if (stored.state == EXECUTION_ACCEPTED) /* between its commit and its entry in the table */
+        return error_because(err, ERR_BUSY, "overloaded", "the execution is being accepted");
+    *out = stored.body;
+    return ERR_OK;
+}
+
+/* What Kayenta calls a status -> our states. The order is that of its enumeration. */
+static const struct {
+    const char *name;
+    unsigned states;
+} statuses[] = {
+    {"NOT_STARTED", 1u << EXECUTION_ACCEPTED},
+    {"RUNNING", 1u << EXECUTION_ACCEPTED},
+    {"PAUSED", 0},
+    {"SUSPENDED", 0},
+    {"SUCCEEDED", 1u << EXECUTION_SUCCEEDED},
+    {"FAILED_CONTINUE", 0},
+    {"TERMINAL", 1u << EXECUTION_FAILED},
+    {"CANCELED", 1u << EXECUTION_CANCELLED},
+    {"REDIRECT", 0},
+    {"STOPPED", 0},
+    {"SKIPPED", 0},
+    {"BUFFERED", 0},
+};
+#define STATE_NONE (1u << 31) /* a status that no execution of ours ever has */
+
+static enum err_code parse_statuses(const char *list, struct arena *arena, unsigned *out,
+                                    struct error *err)
+{
+    char *copy = arena_strdup(arena, list ? list : "");
+    char *rest = copy, *word;
+
+    *out = 0;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        size_t i;
+
+        word += strspn(word, " \t");
+        word[strcspn(word, " \t")] = '\0';
+        if (!*word)
+            continue;
+        for (char *c = word; *c; c++)
+            *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+        for (i = 0; i < ARRAY_LEN(statuses) && strcmp(statuses[i].name, word) != 0; i++)
+            ;
+        if (i == ARRAY_LEN(statuses))
+            return error_because(err, ERR_INVALID, "bad_parameter",
+                                 "No enum constant com.netflix.spinnaker.orca.api.pipeline.models."
+                                 "ExecutionStatus.%.64s",
+                                 word);
+        *out |= statuses[i].states ? statuses[i].states : STATE_NONE;
+    }
+    return ERR_OK;
+}
+
+enum err_code analyzer_execution_list(struct analyzer *analyzer,
+                                      const struct execution_query *query, struct arena *arena,
+                                      struct str *out, struct error *err)
+{
+    struct execution_filter filter = {
+        .application = query->application && *query->application ? query->application : "ad-hoc",
+        .limit = query->limit,
+        .offset = (query->page - 1) * query->limit,
+    };
+    const struct settings_account *storage;
+    struct stored_execution *stored;
+    struct strbuf text = {0};
+    size_t n_stored;
+
+    if (settings_account_find(analyzer->settings, query->storage_account, ROLE_OBJECTS, &storage,
+                              err) ||
+        parse_statuses(query->statuses, arena, &filter.states, err) ||
+        store_execution_list(analyzer->store, &filter, arena, &stored, &n_stored, err))
+        return err->code;
+    strbuf_puts(&text, "[");
+    for (size_t i = 0; i < n_stored; i++) {
+        struct live *live = stored[i].state == EXECUTION_ACCEPTED
+                                ? live_find(analyzer, stored[i].id)
+                                : NULL;
+        struct str body = live ? live_status(analyzer, live, arena) : stored[i].body;
+
+        if (live)
+            live_unref(live);
+        if (body.n_bytes == 0)
+            continue; /* ended between the list and now: the next call shows it */
+        strbuf_printf(&text, "%s" STR_FMT, text.n_bytes > 1 ? "," : "", STR_ARG(body));
+    }
+    strbuf_puts(&text, "]");
+    *out = str_of(arena_strndup(arena, text.bytes, text.n_bytes));
+    strbuf_clear(&text);
+    return ERR_OK;
+}

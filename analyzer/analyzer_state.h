@@ -1,0 +1,58 @@
+/* analyzer/analyzer_state.h -- what the files behind analyzer.h share. Not for anyone else. */
+#ifndef ANALYZER_ANALYZER_STATE_H
+#define ANALYZER_ANALYZER_STATE_H
+
+#include "analyzer/analyzer.h"
+#include "analyzer/execution.h"
+#include "base/worker_pool.h"
+#include "collectors/fetch.h"
+#include <pthread.h>
+
+#define MAX_RUNNING 64u /* executions under way at once; more wait their turn in order of arrival */
+
+/* An accepted execution that has not ended. Reference-counted: the table holds one reference, and so
+ * does everybody who is reading its status. */
+struct live {
+    const char *id; /* first member: the table is ordered by it */
+    const char *application;
+    const char *storage_account;
+    json_t *submission;
+    struct arena *arena; /* holds the plan and the texts above */
+    struct canary_plan *plan;
+    struct execution *execution; /* set once it runs; read under the analyzer's lock */
+    struct analyzer *analyzer;
+    struct live *next_waiting;
+    atomic_uint n_refs;
+};
+
+struct execution_counters {
+    uint64_t succeeded, failed, cancelled;
+    uint64_t duration_count, duration_sum_ms;
+    uint64_t duration_buckets[8]; /* see analyzer_metrics.c for the bounds */
+};
+
+struct analyzer {
+    const struct settings *settings;
+    struct log *log;
+    struct store *store;
+    struct fetch *fetch;
+    struct worker_pool *pool;
+    atomic_bool is_draining;
+
+    pthread_mutex_t lock; /* guards what follows */
+    void *live;           /* search.h tree of struct live */
+    struct live *waiting_first, **waiting_last;
+    size_t n_live, n_running;
+    json_t *n_live_by_application; /* application -> count */
+    struct execution_counters counters;
+    json_t *verdicts; /* Prometheus labels -> count */
+};
+
+/* Count an execution that has ended. */
+void analyzer_count(struct analyzer *analyzer, const struct live *live,
+                    const struct execution *execution);
+
+/* Text of a tree, which is released. */
+struct str analyzer_take_json(json_t *json, struct arena *arena);
+
+#endif
