@@ -19,7 +19,7 @@ api                     | api/ base/ analyzer/analyzer.h analyzer/settings.h ana
 libc='arpa/ assert.h ctype.h dirent.h errno.h fcntl.h float.h inttypes.h limits.h locale.h malloc.h math.h
 net/ netdb.h netinet/ poll.h pthread.h pwd.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h
 stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h sys/ termios.h time.h unistd.h langinfo.h
-immintrin.h protobuf-c/'
+immintrin.h linux/ search.h semaphore.h protobuf-c/'
 
 awk -v table="$table" -v libc="$libc" '
 BEGIN {
