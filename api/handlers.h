@@ -1,0 +1,43 @@
+/* api/handlers.h -- one function per endpoint; api/routes.c says which path each one serves.
+ *
+ * A handler is plain blocking code on a thread of its own. It reads the call, asks the analyzer,
+ * and fills the reply or returns an error. */
+#ifndef API_HANDLERS_H
+#define API_HANDLERS_H
+
+#include "api/call.h"
+
+/* handle_executions.c */
+MUST_CHECK enum err_code handle_start_ad_hoc(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_start_by_config(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_execution_get(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_execution_list(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_execution_bundle(struct api_call *call, struct error *err);
+
+/* handle_configs.c */
+MUST_CHECK enum err_code handle_config_list(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_config_create(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_config_get(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_config_update(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_config_delete(struct api_call *call, struct error *err);
+
+/* handle_series.c */
+MUST_CHECK enum err_code handle_metric_set_list_get(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_metric_set_pair_list_get(struct api_call *call, struct error *err);
+
+/* handle_fetch.c */
+MUST_CHECK enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err);
+
+/* handle_accounts.c */
+MUST_CHECK enum err_code handle_credentials(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_judges(struct api_call *call, struct error *err);
+
+/* handle_health.c */
+MUST_CHECK enum err_code handle_index(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_version(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_health(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_live(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_ready(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_metrics(struct api_call *call, struct error *err);
+
+#endif
