@@ -1,11 +1,10 @@
-/* The life of an execution. It is accepted once its submission is durable; it then waits in the live
- * table for its turn, runs, and leaves the table when its end is durable. What the table loses in a
- * crash, the store gives back at the next start: everything accepted and not ended is planned again
- * from its submission, which is all that planning depends on besides the settings. */
+/* The life of an execution. It is accepted once its submission is durable; it then waits in the
+ * live table for its turn, runs, and leaves the table when its end is durable. What the table loses
+ * in a crash, the store gives back at the next start: everything accepted and not ended is planned
+ * again from its submission, which is all that planning depends on besides the settings. */
 #include "analyzer/analyzer_state.h"
 
 #include "analyzer/canary_config.h"
-#include "analyzer/codec/metric_set_pb.h"
 #include "analyzer/report.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -135,38 +134,13 @@ static void live_remove(struct analyzer *analyzer, struct live *live)
 
 /* --- the end --- */
 
-static void encode_sets(const struct execution *execution, struct strbuf *out)
-{
-    const struct canary_plan *plan = execution->plan;
-    struct stored_set *sets;
-    size_t n = 0, at = 0;
-
-    for (int side = 0; side < N_SIDES; side++)
-        for (size_t i = 0; i < plan->n_metrics; i++)
-            n += execution->runs[side][i].sets.n_sets;
-    sets = mem_alloc(n, sizeof(*sets));
-    for (int side = 0; side < N_SIDES; side++)
-        for (size_t i = 0; i < plan->n_metrics; i++) {
-            const struct metric_set_list *list = &execution->runs[side][i].sets;
-
-            for (size_t s = 0; s < list->n_sets; s++)
-                sets[at++] = (struct stored_set){
-                    .side = (enum side)side,
-                    .scope_name = plan->queries[side][i].scope_name,
-                    .set = list->sets[s],
-                };
-        }
-    metric_sets_encode(sets, n, out);
-    free(sets);
-}
-
 static const char *member_text(const struct live *live, const char *key)
 {
     return json_string_value(json_object_get(live->submission, key));
 }
 
-/* Store the end. A full or locked disk is waited out: the verdict is there, and a restart would only
- * fetch everything again. */
+/* Store the end. A full or locked disk is waited out: the verdict is there, and a restart would
+ * only fetch everything again. */
 static void store_end(struct live *live, const struct stored_execution *ended,
                       const struct stored_series *series, size_t n_series)
 {
@@ -236,15 +210,18 @@ static void execution_ended(struct execution *execution)
         return;
     }
     if (execution->judgement.n_pairs) {
-        encode_sets(execution, &sets);
+        struct stored_set *list;
+        size_t n_list;
+
+        execution_stored_sets(execution, execution->arena, &list, &n_list);
+        metric_sets_encode(list, n_list, &sets);
         metric_pairs_encode(execution->judgement.pairs, execution->judgement.n_pairs, &pairs);
-        series[n_series++] = (struct stored_series){
-            SERIES_METRIC_SETS, live->storage_account, member_text(live, "metricSetListId"),
-            execution->ended_unix_ms, strbuf_view(&sets)};
-        series[n_series++] = (struct stored_series){
-            SERIES_METRIC_SET_PAIRS, live->storage_account,
-            member_text(live, "metricSetPairListId"), execution->ended_unix_ms,
-            strbuf_view(&pairs)};
+        series[n_series++] = (struct stored_series){SERIES_METRIC_SETS, live->storage_account,
+                                                    member_text(live, "metricSetListId"),
+                                                    execution->ended_unix_ms, strbuf_view(&sets)};
+        series[n_series++] = (struct stored_series){SERIES_METRIC_SET_PAIRS, live->storage_account,
+                                                    member_text(live, "metricSetPairListId"),
+                                                    execution->ended_unix_ms, strbuf_view(&pairs)};
     }
     json = report_status(live->id, live->submission, execution, true);
     json_write(json, &body);
@@ -396,8 +373,8 @@ enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct cana
                               err))
         return err->code;
     if (start->canary_config_id &&
-        settings_account_find(analyzer->settings, start->configuration_account,
-                              ROLE_CONFIGURATIONS, &configuration, err))
+        settings_account_find(analyzer->settings, start->configuration_account, ROLE_CONFIGURATIONS,
+                              &configuration, err))
         return err->code;
     if (!start->execution_request)
         return error_because(err, ERR_INVALID, "bad_type", "the execution request is missing");
@@ -620,9 +597,8 @@ enum err_code analyzer_execution_list(struct analyzer *analyzer,
         return err->code;
     strbuf_puts(&text, "[");
     for (size_t i = 0; i < n_stored; i++) {
-        struct live *live = stored[i].state == EXECUTION_ACCEPTED
-                                ? live_find(analyzer, stored[i].id)
-                                : NULL;
+        struct live *live =
+            stored[i].state == EXECUTION_ACCEPTED ? live_find(analyzer, stored[i].id) : NULL;
         struct str body = live ? live_status(analyzer, live, arena) : stored[i].body;
 
         if (live)

@@ -5,7 +5,8 @@
 #include <inttypes.h>
 
 /* Upper bounds of serinus_execution_duration_seconds, in milliseconds: 0.1 s to 24 h. */
-static const int64_t duration_bounds_ms[] = {100, 500, 1000, 5000, 30000, 300000, 3600000, 86400000};
+static const int64_t duration_bounds_ms[] = {100,   500,    1000,    5000,
+                                             30000, 300000, 3600000, 86400000};
 
 #define MAX_LABEL_VALUES 200u /* beyond it: "other", so that clients cannot grow the page */
 
@@ -26,8 +27,8 @@ static void put_label(struct strbuf *out, const char *name, const char *value)
 
 static const char *config_name(const struct live *live)
 {
-    const char *name = json_string_value(
-        json_object_get(json_object_get(live->submission, "config"), "name"));
+    const char *name =
+        json_string_value(json_object_get(json_object_get(live->submission, "config"), "name"));
 
     return name ? name : "";
 }
@@ -96,8 +97,7 @@ static void put_executions(struct analyzer *analyzer, struct strbuf *out)
                   "serinus_executions_total{kind=\"canary\",status=\"terminal\"} %" PRIu64 "\n"
                   "serinus_executions_total{kind=\"canary\",status=\"canceled\"} %" PRIu64 "\n",
                   counters->succeeded, counters->failed, counters->cancelled);
-    put_head(out, "serinus_executions_in_progress", "gauge",
-             "Executions accepted and not ended.");
+    put_head(out, "serinus_executions_in_progress", "gauge", "Executions accepted and not ended.");
     strbuf_printf(out,
                   "serinus_executions_in_progress{kind=\"canary\",phase=\"waiting\"} %zu\n"
                   "serinus_executions_in_progress{kind=\"canary\",phase=\"running\"} %zu\n",
@@ -105,10 +105,10 @@ static void put_executions(struct analyzer *analyzer, struct strbuf *out)
     put_head(out, "serinus_execution_duration_seconds", "histogram",
              "From the first query to the verdict.");
     for (size_t i = 0; i < ARRAY_LEN(duration_bounds_ms); i++)
-        strbuf_printf(out,
-                      "serinus_execution_duration_seconds_bucket{kind=\"canary\",le=\"%g\"} %" PRIu64
-                      "\n",
-                      (double)duration_bounds_ms[i] / 1000, counters->duration_buckets[i]);
+        strbuf_printf(
+            out,
+            "serinus_execution_duration_seconds_bucket{kind=\"canary\",le=\"%g\"} %" PRIu64 "\n",
+            (double)duration_bounds_ms[i] / 1000, counters->duration_buckets[i]);
     strbuf_printf(out,
                   "serinus_execution_duration_seconds_bucket{kind=\"canary\",le=\"+Inf\"} %" PRIu64
                   "\n"

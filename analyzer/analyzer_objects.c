@@ -1,5 +1,5 @@
-/* Canary configs, series, accounts, judges, and queries by hand: the calls of analyzer.h that are not
- * about executions. */
+/* Canary configs, series, accounts, judges, and queries by hand: the calls of analyzer.h that are
+ * not about executions. */
 #include "analyzer/analyzer_state.h"
 #include "analyzer/bundle.h"
 #include "analyzer/canary_config.h"
@@ -23,11 +23,11 @@ static void set_time(json_t *config, const char *key, int64_t unix_ms)
 
     json_object_set_new(config, key, json_integer(unix_ms));
     snprintf(iso_key, sizeof(iso_key), "%sIso", key);
-    json_object_set_new(config, iso_key,
-                        json_string(instant_text(unix_ms * NS_PER_MS, text)));
+    json_object_set_new(config, iso_key, json_string(instant_text(unix_ms * NS_PER_MS, text)));
 }
 
-/* Fill in what the store keys by. `config` is the user's own tree, `view` what Kayenta reads of it. */
+/* Fill in what the store keys by. `config` is the user's own tree, `view` what Kayenta reads of it.
+ */
 static void row_fill(struct stored_config *row, const char *account, const char *id,
                      const json_t *config, const json_t *view, int64_t updated_unix_ms,
                      struct arena *arena)
@@ -70,8 +70,8 @@ static enum err_code config_prepare(struct analyzer *analyzer, const json_t *con
 }
 
 enum err_code analyzer_config_create(struct analyzer *analyzer, const char *account,
-                                     const json_t *config, struct arena *arena,
-                                     const char **out_id, struct error *err)
+                                     const json_t *config, struct arena *arena, const char **out_id,
+                                     struct error *err)
 {
     static const char *const lists[] = {"metrics", "applications"};
     const struct settings_account *found;
@@ -128,8 +128,8 @@ static void keep_created(struct analyzer *analyzer, const struct stored_config *
 }
 
 enum err_code analyzer_config_update(struct analyzer *analyzer, const char *account, const char *id,
-                                     const json_t *config, struct arena *arena,
-                                     const char **out_id, struct error *err)
+                                     const json_t *config, struct arena *arena, const char **out_id,
+                                     struct error *err)
 {
     const struct settings_account *found;
     int64_t now_unix_ms = clock_wall_ms();
@@ -158,8 +158,8 @@ enum err_code analyzer_config_update(struct analyzer *analyzer, const char *acco
         return ERR_OK;
     case ERR_NOT_FOUND: /* Kayenta answers 400 here, and its clients know that */
         *err = (struct error){0};
-        return error_because(err, ERR_INVALID, "not_found",
-                             "Canary config '%.64s' does not exist.", id);
+        return error_because(err, ERR_INVALID, "not_found", "Canary config '%.64s' does not exist.",
+                             id);
     default:
         return err->code;
     }
@@ -174,8 +174,8 @@ enum err_code analyzer_config_delete(struct analyzer *analyzer, const char *acco
         return err->code;
     if (store_config_delete(analyzer->store, found->name, id, err) == ERR_NOT_FOUND) {
         *err = (struct error){0};
-        return error_because(err, ERR_INVALID, "not_found",
-                             "Canary config '%.64s' does not exist.", id);
+        return error_because(err, ERR_INVALID, "not_found", "Canary config '%.64s' does not exist.",
+                             id);
     }
     return err->code;
 }
@@ -218,12 +218,12 @@ enum err_code analyzer_config_list(struct analyzer *analyzer, const char *accoun
 
         for (size_t a = 0; a < rows[i].n_applications; a++)
             json_array_append_new(names, json_string(rows[i].applications[a]));
-        json_array_append_new(
-            list, json_pack("{sssssIssso}", "id", rows[i].id, "name", rows[i].name,
-                            "updatedTimestamp", (json_int_t)rows[i].updated_unix_ms,
-                            "updatedTimestampIso",
-                            instant_text(rows[i].updated_unix_ms * NS_PER_MS, text),
-                            "applications", names));
+        json_array_append_new(list,
+                              json_pack("{sssssIssso}", "id", rows[i].id, "name", rows[i].name,
+                                        "updatedTimestamp", (json_int_t)rows[i].updated_unix_ms,
+                                        "updatedTimestampIso",
+                                        instant_text(rows[i].updated_unix_ms * NS_PER_MS, text),
+                                        "applications", names));
     }
     *out = analyzer_take_json(list, arena);
     return ERR_OK;
@@ -367,8 +367,8 @@ enum err_code analyzer_judges(struct analyzer *analyzer, struct arena *arena, st
     (void)analyzer;
     (void)err;
     for (size_t i = 0; i < n_judges; i++)
-        json_array_append_new(list, json_pack("{sssb}", "name", judges[i]->name, "visible",
-                                              judges[i]->is_visible));
+        json_array_append_new(
+            list, json_pack("{sssb}", "name", judges[i]->name, "visible", judges[i]->is_visible));
     *out = analyzer_take_json(list, arena);
     return ERR_OK;
 }
@@ -381,9 +381,8 @@ static void wake(struct query_run *run)
 }
 
 static enum err_code fetch_prepare(struct analyzer *analyzer, const struct fetch_query *query,
-                                   const struct settings_account *account,
-                                   struct plan_query *plan, struct arena *arena,
-                                   struct error *err)
+                                   const struct settings_account *account, struct plan_query *plan,
+                                   struct arena *arena, struct error *err)
 {
     (void)analyzer;
     if (!account->metrics || strcmp(account->type, query->store) != 0)

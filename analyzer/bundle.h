@@ -1,5 +1,5 @@
-/* analyzer/bundle.h -- an execution as one document (schema serinus.bundle/v1): config, request, raw
- * series and result. No credential and no endpoint is in it. */
+/* analyzer/bundle.h -- an execution as one document (schema serinus.bundle/v1): config, request,
+ * raw series and result. No credential and no endpoint is in it. */
 #ifndef ANALYZER_BUNDLE_H
 #define ANALYZER_BUNDLE_H
 

@@ -9,8 +9,8 @@
 /* The config as Kayenta would return it: known members only, scalars coerced, nulls left out,
  * `serviceType` added to every query. Templates stay as they were written. A new object in *out.
  *
- * Errors: ERR_INVALID with pointer: bad_type, bad_query_type (unknown or missing query.type; clients
- *         see it as an unreadable body), or a count or size over base/limits.h. */
+ * Errors: ERR_INVALID with pointer: bad_type, bad_query_type (unknown or missing query.type;
+ * clients see it as an unreadable body), or a count or size over base/limits.h. */
 MUST_CHECK enum err_code canary_config_view(const json_t *config, json_t **out, struct error *err);
 
 /* The rules for storing one, on a view: name, applications, and (unless switched off) the names of

@@ -203,6 +203,8 @@ int cli_fail(const struct cli_command *command, int exit_code, const char *fmt, 
 
 int cli_exit_code(const struct error *err)
 {
+    if (err->reason && strcmp(err->reason, "usage") == 0)
+        return EXIT_USAGE;
     switch (err->code) {
     case ERR_OK:
         return EXIT_PASS;

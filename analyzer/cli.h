@@ -69,7 +69,8 @@ const char *cli_positional(const struct cli_args *args, size_t i);
 int cli_fail(const struct cli_command *command, int exit_code, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
-/* The exit code that belongs to an error: 65 for bad input, 69 for a store that failed, ... */
+/* The exit code that belongs to an error: 65 for bad input, 69 for a store that failed, ...; an error
+ * of the command line itself has the reason "usage" and gives 64. */
 int cli_exit_code(const struct error *err);
 
 /* Read a whole file ("-" is standard input, .gz is not taken) of at most CLI_MAX_DOCUMENT_BYTES,

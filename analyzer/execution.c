@@ -81,8 +81,8 @@ static void finish(struct execution *execution)
     }
     if (execution->failed_run) {
         execution->error = execution->failed_run->error;
-        execution->failed_operation = arena_printf(
-            execution->arena, "%sFetch", execution->failed_run->plan->collector->name);
+        execution->failed_operation =
+            arena_printf(execution->arena, "%sFetch", execution->failed_run->plan->collector->name);
         end(execution);
         return;
     }
@@ -182,4 +182,29 @@ void execution_cancel(struct execution *execution)
 size_t execution_n_fetched(const struct execution *execution)
 {
     return N_SIDES * execution->plan->n_metrics - atomic_load(&execution->n_pending);
+}
+
+void execution_stored_sets(const struct execution *execution, struct arena *arena,
+                           struct stored_set **out, size_t *n_out)
+{
+    const struct canary_plan *plan = execution->plan;
+    size_t n = 0;
+
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < plan->n_metrics; i++)
+            n += execution->runs[side][i].sets.n_sets;
+    *out = arena_array(arena, struct stored_set, n);
+    *n_out = n;
+    n = 0;
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < plan->n_metrics; i++) {
+            const struct metric_set_list *list = &execution->runs[side][i].sets;
+
+            for (size_t s = 0; s < list->n_sets; s++)
+                (*out)[n++] = (struct stored_set){
+                    .side = (enum side)side,
+                    .scope_name = plan->queries[side][i].scope_name,
+                    .set = list->sets[s],
+                };
+        }
 }

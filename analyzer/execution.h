@@ -3,6 +3,7 @@
 #ifndef ANALYZER_EXECUTION_H
 #define ANALYZER_EXECUTION_H
 
+#include "analyzer/codec/metric_set_pb.h"
 #include "analyzer/judgement.h"
 #include "analyzer/query_run.h"
 
@@ -16,7 +17,7 @@ struct execution {
     void *ctx;
 
     /* readable at any time */
-    atomic_bool is_cancelled; /* set it to stop the execution */
+    atomic_bool is_cancelled;            /* set it to stop the execution */
     atomic_int mix_status, judge_status; /* enum stage_status */
     atomic_bool has_started;
     atomic_llong started_unix_ms;
@@ -43,6 +44,10 @@ void execution_free(struct execution *execution);
 /* Returns at once. */
 void execution_start(struct execution *execution);
 void execution_cancel(struct execution *execution);
+
+/* All its metric sets, control first, each with its side and scope; the list lives in `arena`. */
+void execution_stored_sets(const struct execution *execution, struct arena *arena,
+                           struct stored_set **out, size_t *n_out);
 
 /* How many queries are done, for progress. */
 size_t execution_n_fetched(const struct execution *execution);

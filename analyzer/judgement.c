@@ -69,14 +69,15 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
 const char *const *judgement_warnings(const struct judgement *judgement, struct arena *arena)
 {
     const struct judge_result *result = &judgement->result;
-    const char **out = arena_array(arena, const char *, result->n_results * 2 + result->n_groups + 1);
+    const char **out =
+        arena_array(arena, const char *, result->n_results * 2 + result->n_groups + 1);
     size_t n = 0;
 
     for (size_t i = 0; i < result->n_groups; i++)
         if (!result->groups[i].has_data)
-            out[n++] = arena_printf(arena,
-                                    "group \"%s\" has no data and counts as 100 in the score",
-                                    result->groups[i].name);
+            out[n++] =
+                arena_printf(arena, "group \"%s\" has no data and counts as 100 in the score",
+                             result->groups[i].name);
     for (size_t i = 0; i < result->n_results; i++) {
         const struct metric_result *metric = &result->results[i];
         size_t n_control = metric->stats[SIDE_CONTROL].count;

@@ -7,8 +7,7 @@
 #include <string.h>
 
 /* The union of tag keys of one side, as "[a, b]"; sorted because tag maps are. */
-static void list_keys(const struct metric_set_list *list, struct arena *arena,
-                      struct tag_map *out)
+static void list_keys(const struct metric_set_list *list, struct arena *arena, struct tag_map *out)
 {
     for (size_t i = 0; i < list->n_sets; i++)
         for (size_t t = 0; t < list->sets[i].tags.n_items; t++)
@@ -79,10 +78,9 @@ static const char *pair_id(const char *seed, const struct metric_pair *pair, str
     strbuf_clear(&text);
     h[6] = (unsigned char)((h[6] & 0x0f) | 0x80);
     h[8] = (unsigned char)((h[8] & 0x3f) | 0x80);
-    return arena_printf(arena,
-                        "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                        h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], h[8], h[9], h[10], h[11],
-                        h[12], h[13], h[14], h[15]);
+    return arena_printf(
+        arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", h[0], h[1],
+        h[2], h[3], h[4], h[5], h[6], h[7], h[8], h[9], h[10], h[11], h[12], h[13], h[14], h[15]);
 }
 
 /* The set's values, padded; without a set of its own a side takes times and attributes from

@@ -1,4 +1,5 @@
-/* analyzer/mix.h -- hop 7: control and experiment sets -> pairs, by equal tags, as Kayenta pairs. */
+/* analyzer/mix.h -- hop 7: control and experiment sets -> pairs, by equal tags, as Kayenta pairs.
+ */
 #ifndef ANALYZER_MIX_H
 #define ANALYZER_MIX_H
 
@@ -9,8 +10,8 @@
  * set of the other. Each side is padded with NaN at its end up to its own expected points, never
  * cut. Order: that of the control sets, then of experiment sets without a control.
  *
- * `seed` makes the pairs' ids: the same execution, metric and tags give the same id, so that judging
- * again gives the same bytes. Pairs and their values live in `arena` and in the sets.
+ * `seed` makes the pairs' ids: the same execution, metric and tags give the same id, so that
+ * judging again gives the same bytes. Pairs and their values live in `arena` and in the sets.
  *
  * Errors: ERR_INVALID with Kayenta's texts: no set on a side, different tag keys. */
 MUST_CHECK enum err_code mix_pairs(const char *seed, const char *metric_name,

@@ -33,16 +33,14 @@ static void parse_replies(void *ctx)
         replies[i] = run->transfers[i].response;
         (void)(check_transfer(run, i) == ERR_OK); /* the error stays in run->error */
     }
-    if (!run->error.code &&
-        plan->collector->parse(plan->account, &plan->query, plan->text, replies, n, &run->sets,
-                               &run->error))
+    if (!run->error.code && plan->collector->parse(plan->account, &plan->query, plan->text, replies,
+                                                   n, &run->sets, &run->error))
         run->failed_url = account_mask(plan->account, run->requests.requests[0].url, run->arena);
     for (size_t i = 0; i < n; i++)
         fetch_transfer_clear(&run->transfers[i]);
     if (run->error.code)
         error_context(&run->error, "account \"%s\", metric \"%s\" (%s)", plan->account->name,
-                      plan->query.metric_name,
-                      plan->side == SIDE_CONTROL ? "baseline" : "canary");
+                      plan->query.metric_name, plan->side == SIDE_CONTROL ? "baseline" : "canary");
     if (run->error.code == ERR_CANCELLED)
         end_with(run, STAGE_CANCELED);
     else

@@ -11,7 +11,13 @@
 #include <stdatomic.h>
 
 /* Kayenta's words for the state of one stage. */
-enum stage_status { STAGE_NOT_STARTED, STAGE_RUNNING, STAGE_SUCCEEDED, STAGE_TERMINAL, STAGE_CANCELED };
+enum stage_status {
+    STAGE_NOT_STARTED,
+    STAGE_RUNNING,
+    STAGE_SUCCEEDED,
+    STAGE_TERMINAL,
+    STAGE_CANCELED
+};
 
 struct query_run {
     /* set by the caller, who keeps the struct and all it points to alive until on_end */
@@ -19,7 +25,7 @@ struct query_run {
     struct fetch *fetch;
     struct worker_pool *pool;
     const atomic_bool *is_cancelled;
-    int64_t deadline_mono_ms; /* 0: the fetch engine's own limit */
+    int64_t deadline_mono_ms;              /* 0: the fetch engine's own limit */
     void (*on_end)(struct query_run *run); /* on a worker, or at once when building fails */
     void *ctx;
 

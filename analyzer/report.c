@@ -86,17 +86,18 @@ static json_t *exception(const struct error *err, const char *operation,
     json_object_set_new(details, "code", json_string(error_reason(err)));
     if (run && run->failed_url) {
         json_object_set_new(details, "error", json_string(err->message));
-        json_object_set_new(details, "kind", json_string(err->upstream_status ? "HTTP" : "NETWORK"));
+        json_object_set_new(details, "kind",
+                            json_string(err->upstream_status ? "HTTP" : "NETWORK"));
         json_object_set_new(details, "url", json_string(run->failed_url));
-        json_object_set_new(details, "method",
-                            json_string(run->requests.n_requests ? run->requests.requests[0].method
-                                                                 : "GET"));
+        json_object_set_new(
+            details, "method",
+            json_string(run->requests.n_requests ? run->requests.requests[0].method : "GET"));
         if (err->upstream_status)
             json_object_set_new(details, "status", json_integer(err->upstream_status));
     }
     return json_pack("{sIsssssosb}", "timestamp", (json_int_t)unix_ms, "exceptionType",
-                     exception_type(err), "operation", operation,
-                     "details", details, "shouldRetry", 0);
+                     exception_type(err), "operation", operation, "details", details, "shouldRetry",
+                     0);
 }
 
 static json_t *result_json(const struct execution *execution)
@@ -192,9 +193,8 @@ static json_t *stats_json(const struct side_stats *stats)
 static json_t *metric_model(const struct metric_result *metric)
 {
     struct strbuf why = {0};
-    json_t *out = json_pack(
-        "{ssssso}", "name", metric->pair->name, "id", metric->pair->id, "tags",
-        tag_map_json(&metric->pair->tags));
+    json_t *out = json_pack("{ssssso}", "name", metric->pair->name, "id", metric->pair->id, "tags",
+                            tag_map_json(&metric->pair->tags));
     json_t *groups = json_array();
 
     for (size_t i = 0; i < metric->n_groups; i++)
@@ -243,8 +243,8 @@ json_t *report_model(const struct judgement *judgement, const json_t *config,
     copy_member(out, config, "name");
     json_object_set(out, "request", (json_t *)request_view);
     for (size_t i = 0; i < result->n_groups; i++)
-        json_array_append_new(groups, json_pack("{sssfsb}", "name", result->groups[i].name,
-                                                "score", result->groups[i].score, "hasData",
+        json_array_append_new(groups, json_pack("{sssfsb}", "name", result->groups[i].name, "score",
+                                                result->groups[i].score, "hasData",
                                                 result->groups[i].has_data));
     json_object_set_new(out, "groups", groups);
     for (size_t i = 0; i < result->n_results; i++)

@@ -18,8 +18,8 @@ json_t *report_status(const char *id, const json_t *submission, const struct exe
 /* The same for an execution that could not even be planned again after a restart. */
 json_t *report_unplannable(const char *id, const json_t *submission, const struct error *err);
 
-/* Our own report (schema serinus.report/v1): verdict in words, warnings, and beside every number the
- * reason for it. */
+/* Our own report (schema serinus.report/v1): verdict in words, warnings, and beside every number
+ * the reason for it. */
 json_t *report_model(const struct judgement *judgement, const json_t *config,
                      const json_t *request_view);
 

@@ -34,9 +34,9 @@ struct error {
     enum err_code code;
     const char *reason; /* stable machine-readable code such as "json_too_deep"; static, or NULL */
     long upstream_status; /* HTTP status of the metric store's reply, 0 for none */
-    char pointer[192];  /* JSON pointer of the offending field, or "" */
-    char context[192];  /* what it was about, e.g. `canary config "checkout"`, or "" */
-    char message[2048]; /* lower case, no full stop: what was tried and why it failed */
+    char pointer[192];    /* JSON pointer of the offending field, or "" */
+    char context[192];    /* what it was about, e.g. `canary config "checkout"`, or "" */
+    char message[2048];   /* lower case, no full stop: what was tried and why it failed */
     const char *file;
     int line;
 };

@@ -104,8 +104,8 @@ static json_t *view_list(const json_t *value, const struct document_member *memb
         return wrong_type(err, "a list");
     out = json_array();
     json_array_foreach (value, i, item) {
-        json_t *view = member->kind == DOC_TEXT_LIST ? view_text(item, err)
-                                                     : view_object(item, member, err);
+        json_t *view =
+            member->kind == DOC_TEXT_LIST ? view_text(item, err) : view_object(item, member, err);
 
         if (!view) {
             error_point(err, "/%zu", i);

@@ -1,7 +1,8 @@
 /* analyzer/codec/document.h -- JSON documents described by a table of their members.
  *
  * document_view() keeps what the table knows and drops the rest, coerces scalars the way Kayenta
- * does ("60" for 60, 1.0 for "1.0"), leaves out nulls, and names the member that has a wrong type. */
+ * does ("60" for 60, 1.0 for "1.0"), leaves out nulls, and names the member that has a wrong type.
+ */
 #ifndef ANALYZER_CODEC_DOCUMENT_H
 #define ANALYZER_CODEC_DOCUMENT_H
 

@@ -1,0 +1,77 @@
+#include "analyzer/cli_input.h"
+
+#include "analyzer/codec/yaml_json.h"
+#include "base/json.h"
+#include "base/number.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum err_code cli_read_document(const char *path, json_t **out, struct error *err)
+{
+    struct strbuf text = {0};
+
+    if (cli_read_file(path, &text, err) == ERR_OK &&
+        yaml_or_json_read(strbuf_view(&text), path, out, err))
+        error_context(err, "%s", path);
+    strbuf_clear(&text);
+    return err->code;
+}
+
+static enum err_code threshold(const struct cli_command *command, const struct cli_args *args,
+                               const char *name, const json_t *given, const json_t *config,
+                               double otherwise, double *out, struct error *err)
+{
+    const json_t *own = json_object_get(
+        json_object_get(json_object_get(config, "classifier"), "scoreThresholds"), name);
+    const char *flag = cli_value(args, name);
+
+    *out = otherwise;
+    if (flag) {
+        if (!number_parse(flag, strlen(flag), out) || !isfinite(*out))
+            return error_because(err, ERR_INVALID, "usage", "--%s must be a number, not \"%s\"",
+                                 name, flag);
+    } else if (!json_to_double(json_object_get(given, name), out) && !json_to_double(own, out)) {
+        fprintf(stderr, "serinus %s: no %s threshold given, %g is taken\n", command->name, name,
+                otherwise);
+    }
+    return ERR_OK;
+}
+
+enum err_code cli_thresholds(const struct cli_command *command, const struct cli_args *args,
+                             const json_t *given, const json_t *config, json_t **out,
+                             struct error *err)
+{
+    double pass, marginal;
+
+    if (threshold(command, args, "pass", given, config, PASS_DEFAULT, &pass, err) ||
+        threshold(command, args, "marginal", given, config, MARGINAL_DEFAULT, &marginal, err))
+        return err->code;
+    *out = json_pack("{sfsf}", "pass", pass, "marginal", marginal);
+    return ERR_OK;
+}
+
+static bool is_listed(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *at = list; at; at = strchr(at, ','), at = at ? at + 1 : NULL)
+        if (strncmp(at, word, n) == 0 && (at[n] == ',' || at[n] == '\0'))
+            return true;
+    return false;
+}
+
+int cli_verdict_exit(const struct cli_args *args, int exit_code)
+{
+    const char *allowed = cli_value(args, "allow");
+
+    if (exit_code >= EXIT_USAGE || cli_has(args, "exit-zero"))
+        return exit_code >= EXIT_USAGE ? exit_code : EXIT_PASS;
+    if ((exit_code == EXIT_MARGINAL && is_listed(allowed, "marginal")) ||
+        (exit_code == EXIT_NODATA && is_listed(allowed, "nodata"))) {
+        fputs("allowed by --allow\n", stderr);
+        return EXIT_PASS;
+    }
+    return exit_code;
+}

@@ -1,0 +1,24 @@
+/* analyzer/cli_input.h -- what commands read: documents and thresholds. */
+#ifndef ANALYZER_CLI_INPUT_H
+#define ANALYZER_CLI_INPUT_H
+
+#include "analyzer/cli.h"
+#include <jansson.h>
+
+#define PASS_DEFAULT 95.0
+#define MARGINAL_DEFAULT 75.0
+
+/* A JSON or YAML file, told apart by content. *out is owned by the caller. */
+MUST_CHECK enum err_code cli_read_document(const char *path, json_t **out, struct error *err);
+
+/* {pass, marginal}, each from its flag, else from `given`, else from the config's classifier, else
+ * the default, which is said on stderr. A new object in *out. Errors: ERR_INVALID naming the flag.
+ */
+MUST_CHECK enum err_code cli_thresholds(const struct cli_command *command,
+                                        const struct cli_args *args, const json_t *given,
+                                        const json_t *config, json_t **out, struct error *err);
+
+/* The exit code of a verdict after --allow and --exit-zero. */
+int cli_verdict_exit(const struct cli_args *args, int exit_code);
+
+#endif
