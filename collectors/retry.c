@@ -59,14 +59,13 @@ int64_t retry_wait_ms(const struct retry_policy *policy, unsigned n_failures, do
     return asked_ms > wait_ms ? asked_ms : wait_ms;
 }
 
-bool retry_is_cut_short(const struct http_response *reply)
+bool retry_is_cut_short(const char *content_type, const char *body, size_t n_bytes)
 {
-    const char *type = http_response_header(reply, "Content-Type");
-    const char *at = reply->body;
-    const char *end = at + reply->n_body_bytes;
+    const char *at = body;
+    const char *end = body + n_bytes;
     size_t depth = 0;
 
-    if (type && !strcasestr(type, "json"))
+    if (content_type && !strcasestr(content_type, "json"))
         return false;
     while (at < end && isspace((unsigned char)*at))
         at++;

@@ -17,7 +17,7 @@ int64_t retry_wait_ms(const struct retry_policy *policy, unsigned n_failures, do
                       const char *retry_after, int64_t now_unix_s);
 
 /* Whether a JSON reply was cut on its way: it begins as an object or an array and does not end as
- * one, although the transfer itself seemed complete. */
-bool retry_is_cut_short(const struct http_response *reply);
+ * one, although the transfer itself seemed complete. `content_type` may be NULL. */
+bool retry_is_cut_short(const char *content_type, const char *body, size_t n_bytes);
 
 #endif
