@@ -196,8 +196,9 @@ enum err_code json_read(struct str text, const struct json_limits *limits, json_
     default:
         break;
     }
-    scan = (struct scan){.text = text, .stop = (size_t)at.position};
-    if (at.position >= 0 && scan.stop <= text.n_bytes && scan_bytes(&scan, limits, &ignored) == 0)
+    /* position is behind the token that was wrong, which may be the bracket that closes a level */
+    scan = (struct scan){.text = text, .stop = at.position > 0 ? (size_t)at.position - 1 : 0};
+    if (scan.stop <= text.n_bytes && scan_bytes(&scan, limits, &ignored) == 0)
         pointer_print(&scan, err);
     return error_because(err, ERR_INVALID, reason, "cannot read the JSON at line %d, column %d: %s",
                          at.line, at.column, at.text);
