@@ -68,9 +68,10 @@ struct fetch {
     pthread_t thread;
     CURLM *multi;
 
-    pthread_mutex_t lock; /* guards inbox and is_stopping */
+    pthread_mutex_t lock; /* guards inbox, is_stopping and has_left */
     struct state_queue inbox;
     bool is_stopping;
+    bool has_left; /* the thread will not look at the inbox again */
 
     atomic_uint_fast64_t n_requests, n_retries, n_errors, n_bytes, n_flying_now, n_waiting_now;
 
@@ -578,6 +579,17 @@ static bool take_inbox(struct fetch *fetch)
     return !is_stopping;
 }
 
+/* True when nothing has come in since the last look; from then on fetch_submit() refuses. */
+static bool leave(struct fetch *fetch)
+{
+    bool has_left;
+
+    pthread_mutex_lock(&fetch->lock);
+    has_left = fetch->has_left = TAILQ_EMPTY(&fetch->inbox);
+    pthread_mutex_unlock(&fetch->lock);
+    return has_left;
+}
+
 static int sleep_ms(const struct fetch *fetch, int64_t now_ms)
 {
     const struct fetch_state *rested = TAILQ_FIRST(&fetch->resting);
@@ -616,7 +628,7 @@ static void *run(void *arg)
             end_with(fetch, state, ERR_CANCELLED, NULL, "the service is stopping");
         }
         take_inbox(fetch);
-    } while (!TAILQ_EMPTY(&fetch->all));
+    } while (!TAILQ_EMPTY(&fetch->all) || !leave(fetch));
     return NULL;
 }
 
@@ -646,17 +658,27 @@ enum err_code fetch_create(struct log *log, struct fetch **out, struct error *er
     return ERR_OK;
 }
 
+void fetch_stop(struct fetch *fetch)
+{
+    bool was_stopping;
+
+    pthread_mutex_lock(&fetch->lock);
+    was_stopping = fetch->is_stopping;
+    fetch->is_stopping = true;
+    pthread_mutex_unlock(&fetch->lock);
+    if (was_stopping)
+        return;
+    curl_multi_wakeup(fetch->multi);
+    pthread_join(fetch->thread, NULL);
+}
+
 void fetch_free(struct fetch *fetch)
 {
     struct lane *lane;
 
     if (!fetch)
         return;
-    pthread_mutex_lock(&fetch->lock);
-    fetch->is_stopping = true;
-    pthread_mutex_unlock(&fetch->lock);
-    curl_multi_wakeup(fetch->multi);
-    pthread_join(fetch->thread, NULL);
+    fetch_stop(fetch);
     while ((lane = TAILQ_FIRST(&fetch->lanes))) {
         TAILQ_REMOVE(&fetch->lanes, lane, link);
         free(lane->name);
@@ -673,7 +695,7 @@ void fetch_free(struct fetch *fetch)
 void fetch_submit(struct fetch *fetch, struct fetch_transfer *transfer)
 {
     struct fetch_state *state = mem_alloc(1, sizeof(*state));
-    bool was_empty;
+    bool was_empty, has_left;
 
     state->transfer = transfer;
     state->try.account = transfer->account;
@@ -688,9 +710,16 @@ void fetch_submit(struct fetch *fetch, struct fetch_transfer *transfer)
     transfer->duration_ms = 0;
     pthread_mutex_lock(&fetch->lock);
     was_empty = TAILQ_EMPTY(&fetch->inbox);
-    TAILQ_INSERT_TAIL(&fetch->inbox, state, queue_link);
+    has_left = fetch->has_left;
+    if (!has_left)
+        TAILQ_INSERT_TAIL(&fetch->inbox, state, queue_link);
     pthread_mutex_unlock(&fetch->lock);
-    if (was_empty) /* else somebody has woken it already and it has not looked yet */
+    if (has_left) {
+        free(state);
+        transfer->state = NULL;
+        error_set(&transfer->error, ERR_CANCELLED, "the service is stopping");
+        transfer->done(transfer);
+    } else if (was_empty) /* else somebody has woken it already and it has not looked yet */
         curl_multi_wakeup(fetch->multi);
 }
 
