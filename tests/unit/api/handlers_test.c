@@ -1,0 +1,364 @@
+/* What each endpoint asks the analyzer for, and how errors are answered. */
+#include "api/call.h"
+#include "api/respond.h"
+#include "api/stats.h"
+#include "base/limits.h"
+#include "tests/support.h"
+#include "tests/unit/api/analyzer_double.h"
+
+#include <stdlib.h>
+
+static const struct settings settings = {
+    .fetch_project = "configured-project",
+    .fetch_scope = "configured-scope",
+    .fetch_start = "2026-01-01T00:00:00Z",
+};
+
+struct fixture {
+    struct analyzer analyzer;
+    struct stats stats;
+    struct api_context context;
+    struct api_call call;
+};
+
+/* Route `target` and run its handler as the server does. */
+static void ask(struct fixture *f, const char *method, const char *target, const char *body)
+{
+    struct api_call *call = &f->call;
+    struct error err = {0};
+
+    arena_free(call->arena);
+    strbuf_clear(&call->body);
+    *call = (struct api_call){
+        .arena = arena_create(),
+        .context = &f->context,
+        .method = method_of(method),
+        .method_text = method,
+        .request_id = "the-request",
+    };
+    strbuf_puts(&call->body, body ? body : "");
+    row("%s %s %s", method, target, body ? body : "");
+    assert_int_equal(ERR_OK, target_parse(str_of(target), call->arena, &call->target, &err));
+    route_find(api_routes, api_n_routes, call->method, &call->target, &call->match);
+    assert_non_null(call->match.route);
+    if (call->match.route->handle(call, &err))
+        respond_error(call, &err);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    f->context.analyzer = &f->analyzer;
+    f->context.settings = &settings;
+    f->context.stats = &f->stats;
+    stats_init(&f->stats, api_routes, api_n_routes);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    arena_free(f->call.arena);
+    strbuf_clear(&f->call.body);
+    strbuf_clear(&f->analyzer.asked);
+    stats_clear(&f->stats);
+    free(f);
+    return 0;
+}
+
+/* A member of the reply as text, or "" when it has none. */
+static const char *member(struct fixture *f, const char *name)
+{
+    struct error err = {0};
+    const json_t *body;
+
+    f->call.body.n_bytes = 0;
+    strbuf_append(&f->call.body, f->call.reply.body.bytes, f->call.reply.body.n_bytes);
+    if (call_json_object(&f->call, &body, &err))
+        fail_msg("the reply is no JSON object: %s", f->call.body.bytes);
+    return json_text_of(body, name, f->call.arena) ? json_text_of(body, name, f->call.arena) : "";
+}
+
+static const struct {
+    const char *method, *target, *body;
+    const char *asked;
+} good[] = {
+    {"POST", "/canary?metricsAccountName=m&storageAccountName=&application=",
+     "{\"canaryConfig\":{\"name\":\"c\"},\"executionRequest\":{\"scopes\":{}}}",
+     "start app= parent=(null) metrics=m storage=(null) configuration=(null) config=(null) "
+     "inline={\"name\":\"c\"} {\"scopes\":{}}"},
+    {"POST", "/canary", "{\"canaryConfig\":{},\"executionRequest\":{}}",
+     "start app=(null) parent=(null) metrics=(null) storage=(null) configuration=(null) "
+     "config=(null) inline={} {}"},
+    {"POST",
+     "/canary/my-config?application=&parentPipelineExecutionId=P&configurationAccountName=c", "{}",
+     "start app=(null) parent=P metrics=(null) storage=(null) configuration=c config=my-config "
+     "inline=(null) {}"},
+    {"GET", "/canary/01M0?storageAccountName=s", NULL, "execution get 01M0 s"},
+    {"GET", "/canary/01M0?storageAccountName=", NULL, "execution get 01M0 (null)"},
+    {"GET", "/canary/executions", NULL,
+     "execution list app=(null) statuses=(null) storage=(null) limit=20 page=1"},
+    {"GET", "/canary/executions?application=a&statuses=succeeded,+RUNNING&statuses=,&limit=200&page=3",
+     NULL, "execution list app=a statuses=succeeded,RUNNING storage=(null) limit=200 page=3"},
+    {"GET", "/canaryConfig", NULL, "config list (null)"},
+    {"GET", "/canaryConfig?application=a,b&application=c%20d&application=&configurationAccountName=x",
+     NULL, "config list x [a] [b] [c d]"},
+    {"POST", "/canaryConfig", "{\"name\":\"n\"}", "config create (null) {\"name\":\"n\"}"},
+    {"GET", "/canaryConfig/a%2Fb", NULL, "config get (null) a/b"},
+    {"PUT", "/canaryConfig/a?configurationAccountName=x", "{}", "config update x a {}"},
+    {"DELETE", "/canaryConfig/a", NULL, "config delete (null) a"},
+    {"GET", "/metricSetList/u?accountName=x&storageAccountName=y", NULL, "series sets x u"},
+    {"GET", "/metricSetPairList/u", NULL, "series pairs (null) u"},
+    {"GET", "/credentials", NULL, "credentials"},
+    {"GET", "/judges", NULL, "judges"},
+    {"GET", "/api/v1/executions/x/bundle", NULL, "bundle x"},
+    {"POST",
+     "/fetch/prometheus/query?metricSetName=s&metricName=up&step=60&labelBindings=a%3D1,b&labelBindings=c"
+     "&scope=v1&location=eu&dryRun=TRUE&customFilter=x%3D%22%24%7Bscope%7D%22&metricsAccountName=",
+     NULL,
+     "fetch prometheus set=s metrics=(null) storage=(null) dry=1 {\"type\":\"prometheus\","
+     "\"metricName\":\"up\",\"labelBindings\":[\"a=1\",\"b\",\"c\"],\"groupByFields\":[],"
+     "\"customInlineTemplate\":\"x=\\\"${scope}\\\"\"} {\"extendedScopeParams\":{\"project\":"
+     "\"configured-project\"},\"scope\":\"v1\",\"location\":\"eu\",\"start\":"
+     "\"2026-01-01T00:00:00Z\",\"step\":60}"},
+};
+
+static void requests_reach_the_analyzer(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        ask(f, good[i].method, good[i].target, good[i].body);
+        assert_string_equal(good[i].asked, f->analyzer.asked.bytes);
+        assert_true(f->call.reply.status == 200 || f->call.reply.status == 204);
+    }
+}
+
+static void writes_answer_with_the_id(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, "POST", "/canary/x", "{}");
+    assert_true(
+        str_is(f->call.reply.body, "{\"canaryExecutionId\":\"01M0FDBK3EZFVVXR4TCRNYT4NS\"}"));
+    ask(f, "POST", "/canaryConfig", "{}");
+    assert_true(str_is(f->call.reply.body, "{\"canaryConfigId\":\"new-id\"}"));
+    ask(f, "PUT", "/canaryConfig/x", "{}");
+    assert_true(str_is(f->call.reply.body, "{\"canaryConfigId\":\"x\"}"));
+    ask(f, "DELETE", "/canaryConfig/x", NULL);
+    assert_int_equal(204, f->call.reply.status);
+    assert_null(f->call.reply.content_type);
+    assert_int_equal(0, f->call.reply.body.n_bytes);
+    f->analyzer.answer = "[1,2]";
+    ask(f, "GET", "/canary/x", NULL);
+    assert_true(str_is(f->call.reply.body, "[1,2]"));
+    assert_string_equal("application/json", f->call.reply.content_type);
+}
+
+/* Texts marked in kayenta-api.md are what clients print; `detail` is only there in shape C. */
+static const struct {
+    const char *method, *target, *body;
+    unsigned status;
+    const char *code, *message, *detail;
+} bad[] = {
+    {"POST", "/canary", "{\"executionRequest\":{}}", 400, "bad_request",
+     "canaryConfig must be provided for ad-hoc requests", ""},
+    {"POST", "/canary", "{\"canaryConfig\":{},\"executionRequest\":null}", 400, "bad_request",
+     "executionRequest must be provided for ad-hoc requests", ""},
+    {"POST", "/canary", "{\"canaryConfig\":[]}", 400, "bad_type", "canaryConfig must be an object",
+     "Failed to read request"},
+    {"POST", "/canary", "", 400, "json_syntax", NULL, "Failed to read request"},
+    {"POST", "/canary/x", "{", 400, "json_syntax", NULL, "Failed to read request"},
+    {"POST", "/canary/x", "[]", 400, "bad_type", NULL, "Failed to read request"},
+    {"POST", "/canary/x", "7", 400, "json_syntax", NULL, "Failed to read request"},
+    {"POST", "/canary/x", "{\"a\":1,\"a\":2}", 400, "json_duplicate_key", NULL,
+     "Failed to read request"},
+    {"POST", "/canary/x?application=a&application=b", "{}", 400, "repeated_parameter",
+     "Parameter 'application' was given more than once.", ""},
+    {"GET", "/canary/executions?limit=0", NULL, 400, "bad_parameter",
+     "Parameter 'limit' must be a whole number from 1 to 200.",
+     "Parameter 'limit' must be a whole number from 1 to 200."},
+    {"GET", "/canary/executions?limit=201", NULL, 400, "bad_parameter", NULL, NULL},
+    {"GET", "/canary/executions?limit=-1", NULL, 400, "bad_parameter", NULL, NULL},
+    {"GET", "/canary/executions?limit=abc", NULL, 400, "bad_parameter", NULL, NULL},
+    {"GET", "/canary/executions?limit=1e3", NULL, 400, "bad_parameter", NULL, NULL},
+    {"GET", "/canary/executions?limit=999999999999999999999999", NULL, 400, "bad_parameter", NULL,
+     NULL},
+    {"GET", "/canary/executions?limit=", NULL, 400, "bad_parameter", NULL, NULL},
+    {"GET", "/canary/executions?page=10001", NULL, 400, "bad_parameter", NULL, NULL},
+    {"GET", "/canary/executions?limit=1&limit=2", NULL, 400, "repeated_parameter", NULL, ""},
+    {"POST", "/fetch/prometheus/query?metricSetName=s&metricName=up", NULL, 400,
+     "missing_parameter", "Required parameter 'step' is not present.",
+     "Required parameter 'step' is not present."},
+    {"POST", "/fetch/prometheus/query?metricSetName=&metricName=up&step=1", NULL, 400,
+     "missing_parameter", "Required parameter 'metricSetName' is not present.", NULL},
+    {"POST", "/fetch/prometheus/query?metricSetName=s&metricName=up&step=1m", NULL, 400,
+     "bad_parameter", NULL, NULL},
+    {"POST", "/fetch/prometheus/query?metricSetName=s&metricName=up&step=1&dryRun=maybe", NULL, 400,
+     "bad_parameter", "Parameter 'dryRun' must be true or false.", NULL},
+};
+
+static void bad_requests_are_explained(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        ask(f, bad[i].method, bad[i].target, bad[i].body);
+        assert_int_equal(bad[i].status, f->call.reply.status);
+        assert_string_equal(bad[i].code, member(f, "code"));
+        assert_string_equal("the-request", member(f, "requestId"));
+        assert_string_equal("Bad Request", member(f, "error"));
+        assert_string_not_equal("", member(f, "message"));
+        if (bad[i].message)
+            assert_string_equal(bad[i].message, member(f, "message"));
+        if (bad[i].detail)
+            assert_string_equal(bad[i].detail, member(f, "detail"));
+        assert_string_equal(*member(f, "detail") ? "application/problem+json" : "application/json",
+                            f->call.reply.content_type);
+        assert_string_equal(*member(f, "detail") ? "Bad Request" : "", member(f, "title"));
+    }
+}
+
+static const struct {
+    enum err_code code;
+    const char *reason, *message;
+    unsigned status;
+    const char *body_code;
+    bool has_retry_after;
+} failures[] = {
+    {ERR_INVALID, NULL, "Unable to resolve account x.", 400, "bad_request", false},
+    {ERR_CONFLICT, NULL, "Canary config 'x' already exists.", 400, "conflict", false},
+    {ERR_NOT_FOUND, NULL, "No such object named x", 404, "not_found", false},
+    {ERR_PERMISSION, NULL, "no", 403, "forbidden", false},
+    {ERR_LIMIT, NULL, "large", 413, "too_large", false},
+    {ERR_BUSY, NULL, "busy", 503, "overloaded", true},
+    {ERR_BUSY, "store_busy", "busy", 503, "store_busy", true},
+    {ERR_BUSY, "queue_full", "full", 429, "queue_full", true},
+    {ERR_TIMEOUT, NULL, "late", 504, "timeout", false},
+    {ERR_UPSTREAM, NULL, "could not connect", 502, "store_error", false},
+    {ERR_UPSTREAM, NULL, "Status: 422, Method: GET, URL: http://p, Message: no", 422, "store_error",
+     false},
+    {ERR_UPSTREAM, NULL, "Status: 200, Method: GET", 502, "store_error", false},
+};
+
+static void failures_have_their_status(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        f->analyzer.fails = failures[i].code;
+        f->analyzer.reason = failures[i].reason;
+        f->analyzer.message = failures[i].message;
+        ask(f, "GET", "/canary/x", NULL);
+        row("%s", failures[i].message);
+        assert_int_equal(failures[i].status, f->call.reply.status);
+        assert_string_equal(failures[i].body_code, member(f, "code"));
+        assert_string_equal(failures[i].message, member(f, "message"));
+        assert_int_equal(failures[i].has_retry_after, f->call.reply.retry_after_s > 0);
+    }
+}
+
+static void our_own_failures_stay_in_the_log(void **state)
+{
+    static const enum err_code codes[] = {ERR_STORAGE, ERR_INTERNAL, ERR_IO, ERR_SETTINGS};
+    struct fixture *f = *state;
+
+    f->analyzer.message = "SELECT secret FROM /var/lib/serinus";
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        f->analyzer.fails = codes[i];
+        ask(f, "GET", "/canary/x", NULL);
+        assert_int_equal(500, f->call.reply.status);
+        assert_null(strstr(member(f, "message"), "secret"));
+        assert_non_null(strstr(member(f, "message"), "the-request"));
+    }
+}
+
+static void the_pointer_of_a_mistake_is_passed_on(void **state)
+{
+    struct fixture *f = *state;
+    const json_t *body;
+    struct error err = {0};
+
+    f->analyzer.fails = ERR_INVALID;
+    f->analyzer.message = "too bad \xff";
+    f->analyzer.pointer = "/metrics/3/name";
+    ask(f, "POST", "/canaryConfig", "{}");
+    assert_string_equal("too bad ?", member(f, "message")); /* still text, whatever came in */
+    f->analyzer.message = "too bad";
+    ask(f, "POST", "/canaryConfig", "{}");
+    (void)member(f, "message");
+    assert_int_equal(ERR_OK, call_json_object(&f->call, &body, &err));
+    body = json_array_get(json_object_get(body, "details"), 0);
+    assert_string_equal("/metrics/3/name", json_string_value(json_object_get(body, "pointer")));
+    assert_string_equal("too bad", json_string_value(json_object_get(body, "problem")));
+}
+
+static void health_follows_the_result_store(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, "GET", "/health", NULL);
+    assert_int_equal(200, f->call.reply.status);
+    assert_string_equal("UP", member(f, "status"));
+    ask(f, "GET", "/readyz", NULL);
+    assert_true(str_is(f->call.reply.body, "ok\n"));
+    ask(f, "GET", "/readyz?verbose", NULL);
+    assert_true(str_is(f->call.reply.body, "[+] draining\n[+] resultStore\nok\n"));
+
+    f->analyzer.fails = ERR_STORAGE;
+    ask(f, "GET", "/health", NULL);
+    assert_int_equal(503, f->call.reply.status);
+    assert_string_equal("DOWN", member(f, "status"));
+    ask(f, "GET", "/healthz", NULL);
+    assert_int_equal(503, f->call.reply.status);
+    assert_true(str_is(f->call.reply.body, "resultStore\n"));
+    ask(f, "GET", "/livez", NULL);
+    assert_int_equal(200, f->call.reply.status);
+
+    f->analyzer.fails = ERR_OK;
+    atomic_store(&f->context.is_draining, true);
+    ask(f, "GET", "/readyz?verbose", NULL);
+    assert_int_equal(503, f->call.reply.status);
+    assert_true(str_is(f->call.reply.body, "[-] draining\n[+] resultStore\ndraining\n"));
+}
+
+static void metrics_count_requests_by_route(void **state)
+{
+    struct fixture *f = *state;
+
+    stats_record(&f->stats, &api_routes[0], 200, 3000000);
+    stats_record(&f->stats, &api_routes[0], 200, 70000000000);
+    stats_record(&f->stats, NULL, 404, 1);
+    ask(f, "GET", "/metrics", NULL);
+    strbuf_clear(&f->call.body);
+    strbuf_append(&f->call.body, f->call.reply.body.bytes, f->call.reply.body.n_bytes);
+#define HAS(text) assert_non_null(strstr(f->call.body.bytes, text))
+    HAS("serinus_http_requests_total{method=\"POST\",route=\"/canary\",code=\"200\"} 2\n");
+    HAS("serinus_http_requests_total{method=\"other\",route=\"none\",code=\"404\"} 1\n");
+    HAS("duration_seconds_bucket{method=\"POST\",route=\"/canary\",code=\"200\",le=\"0.005\"} 1\n");
+    HAS("duration_seconds_bucket{method=\"POST\",route=\"/canary\",code=\"200\",le=\"60\"} 1\n");
+    HAS("duration_seconds_bucket{method=\"POST\",route=\"/canary\",code=\"200\",le=\"+Inf\"} 2\n");
+    HAS("duration_seconds_sum{method=\"POST\",route=\"/canary\",code=\"200\"} 70.003\n");
+    HAS("\nprocess_resident_memory_bytes ");
+    HAS("\nprocess_open_fds ");
+    HAS("\nserinus_double 1\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(requests_reach_the_analyzer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(writes_answer_with_the_id, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bad_requests_are_explained, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failures_have_their_status, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(our_own_failures_stay_in_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_pointer_of_a_mistake_is_passed_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(health_follows_the_result_store, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(metrics_count_requests_by_route, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
