@@ -26,7 +26,7 @@ static enum err_code read_sample(const json_t *inputs, const char *key, struct a
         if (!json_to_double(value, &values[i]) || isnan(values[i]))
             return error_set(err, ERR_INVALID, "inputs.%s[%zu] is not a number", key, i);
     *sorted = arena_array(arena, double, *n);
-    sort_doubles(values, *n, *sorted, arena_array(arena, double, *n));
+    sort_doubles(values, *n, *sorted, arena);
     return ERR_OK;
 }
 

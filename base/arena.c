@@ -59,17 +59,39 @@ struct arena *arena_create(void)
     return mem_alloc(1, sizeof(struct arena));
 }
 
+static void release_deferred(struct arena *arena)
+{
+    for (struct deferred *d = arena->deferred; d; d = d->next)
+        d->release(d->ptr);
+    arena->deferred = NULL;
+}
+
+static void blocks_free(struct block *block)
+{
+    for (struct block *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+}
+
 void arena_free(struct arena *arena)
 {
     if (!arena)
         return;
-    for (struct deferred *d = arena->deferred; d; d = d->next)
-        d->release(d->ptr);
-    for (struct block *b = arena->blocks, *next; b; b = next) {
-        next = b->next;
-        free(b);
-    }
+    release_deferred(arena);
+    blocks_free(arena->blocks);
     free(arena);
+}
+
+void arena_reset(struct arena *arena)
+{
+    release_deferred(arena);
+    if (arena->blocks) {
+        blocks_free(arena->blocks->next);
+        arena->blocks->next = NULL;
+        arena->blocks->used_bytes = 0;
+    }
+    arena->used_bytes = 0;
 }
 
 static struct block *block_add(struct arena *arena, size_t need_bytes)

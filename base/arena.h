@@ -17,6 +17,9 @@ struct arena *arena_create(void);
 /* Run the deferred clean-ups, newest first, then free everything. NULL is accepted. */
 void arena_free(struct arena *arena);
 
+/* The same, but the newest block of memory is kept for what comes next: for scratch in a loop. */
+void arena_reset(struct arena *arena);
+
 /* Zeroed memory for `count` objects of `size` bytes, aligned for any type. Never NULL. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size) __attribute__((malloc));
 #define arena_new(arena, type) ((type *)arena_alloc((arena), 1, sizeof(type)))

@@ -40,7 +40,6 @@ enum err_code clean_side(const struct pair_side *side, const struct metric_polic
 {
     struct sample sample = {.values = arena_array(arena, double, side->n_values),
                             .sorted = arena_array(arena, double, side->n_values)};
-    double *scratch = arena_array(arena, double, side->n_values);
 
     if (policy->outlier_strategy == OUTLIERS_REMOVE && !(policy->outlier_factor > 0))
         return error_set(err, ERR_INVALID, "the outlier factor must be greater than zero");
@@ -54,7 +53,7 @@ enum err_code clean_side(const struct pair_side *side, const struct metric_polic
         }
         sample.values[sample.n++] = value;
     }
-    sort_doubles(sample.values, sample.n, sample.sorted, scratch);
+    sort_doubles(sample.values, sample.n, sample.sorted, arena);
     if (policy->outlier_strategy == OUTLIERS_REMOVE)
         remove_outliers(&sample, policy->outlier_factor);
     *out = sample;

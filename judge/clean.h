@@ -15,7 +15,7 @@ struct sample {
 
 /* First the NaN strategy, then the outliers of what is left: with Q1 and Q3 the quartiles and f the
  * factor, values strictly below min(P1, Q1 - f (Q3 - Q1)) or above max(P99, Q3 + f (Q3 - Q1)) go.
- * The sample lives in `arena`.
+ * The sample, and working memory, lie in `arena`.
  *
  * Errors: ERR_INVALID  outliers are to go, and the factor is not above 0
  * Source: Tukey, Exploratory Data Analysis, 1977, ch. 2 for the fences; the percentiles keep a long

@@ -13,9 +13,7 @@ double effect_cles(const double *experiment, size_t n_experiment, const double *
                    size_t n_control, struct arena *scratch)
 {
     struct shift *shift = shift_create(experiment, n_experiment, control, n_control, scratch);
-    struct shift_count count;
-    double unshifted = 0;
+    struct shift_count count = shift_count(shift, 0);
 
-    shift_count(shift, &unshifted, 1, &count);
     return 2 * count.u / (2 * (double)n_experiment * (double)n_control);
 }

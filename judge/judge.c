@@ -47,11 +47,10 @@ const char *verdict_name(enum verdict verdict)
     return names[verdict];
 }
 
-enum err_code judge_run(const struct judge_type *judge, const struct judge_input *input,
-                        struct arena *arena, struct judge_result *out, struct error *err)
+static enum err_code classify_all(const struct judge_type *judge, const struct judge_input *input,
+                                  struct arena *scratch, struct arena *arena,
+                                  struct metric_result *results, struct error *err)
 {
-    struct metric_result *results = arena_array(arena, struct metric_result, input->n_pairs);
-
     for (size_t i = 0; i < input->n_pairs; i++) {
         const struct metric_policy *policy = &input->policies[i];
         struct metric_result *result = &results[i];
@@ -60,10 +59,22 @@ enum err_code judge_run(const struct judge_type *judge, const struct judge_input
         result->groups = policy->groups;
         result->n_groups = policy->n_groups;
         result->is_muted = policy->is_muted;
-        if (judge->classify(result->pair, policy, arena, result, err))
+        if (judge->classify(result->pair, policy, scratch, arena, result, err))
             return error_context(err, "metric \"%s\"", result->pair->name);
+        arena_reset(scratch);
     }
-    if (score_results(results, input->n_pairs, input->score, arena, out, err))
+    return ERR_OK;
+}
+
+enum err_code judge_run(const struct judge_type *judge, const struct judge_input *input,
+                        struct arena *arena, struct judge_result *out, struct error *err)
+{
+    struct metric_result *results = arena_array(arena, struct metric_result, input->n_pairs);
+    struct arena *scratch = arena_create();
+    enum err_code rc = classify_all(judge, input, scratch, arena, results, err);
+
+    arena_free(scratch);
+    if (rc || score_results(results, input->n_pairs, input->score, arena, out, err))
         return err->code;
     out->judge_name = judge->name;
     return ERR_OK;

@@ -23,10 +23,12 @@ struct judge_input {
 struct judge_type {
     const char *name;
     bool is_visible; /* offered to people; all can be named in a config */
-    /* Classify one pair. Never NULL. Fills everything but pair, groups and is_muted.
-     * An error refuses the whole judgement. */
+    /* Classify one pair. Never NULL. Fills everything but pair, groups and is_muted; what the
+     * result points to goes to `arena`, and `scratch` is emptied after each pair. An error refuses
+     * the whole judgement. */
     enum err_code (*classify)(const struct metric_pair *pair, const struct metric_policy *policy,
-                              struct arena *arena, struct metric_result *out, struct error *err);
+                              struct arena *scratch, struct arena *arena, struct metric_result *out,
+                              struct error *err);
 };
 
 /* NULL when there is no judge of that name. */

@@ -67,8 +67,7 @@ static void add_noise(const struct metric_pair *pair, struct sample samples[N_SI
         struct side_stats noisy;
 
         noise_add(sample->values, sample->n, &state);
-        sort_doubles(sample->values, sample->n, sample->sorted,
-                     arena_array(arena, double, sample->n));
+        sort_doubles(sample->values, sample->n, sample->sorted, arena);
         describe(sample->values, sample->sorted, sample->n, &noisy);
         means[side] = noisy.mean;
     }
@@ -135,16 +134,15 @@ static void test_shift(const struct metric_pair *pair, const struct metric_polic
 }
 
 static enum err_code aca_classify(const struct metric_pair *pair,
-                                  const struct metric_policy *policy, struct arena *arena,
-                                  struct metric_result *out, struct error *err)
+                                  const struct metric_policy *policy, struct arena *scratch,
+                                  struct arena *arena, struct metric_result *out, struct error *err)
 {
-    struct arena *scratch = arena_create();
     struct sample samples[N_SIDES];
 
     out->effect_measure = policy->effect_measure;
     for (int side = 0; side < N_SIDES; side++) {
         if (clean_side(&pair->sides[side], policy, scratch, &samples[side], err))
-            goto out;
+            return err->code;
         describe(samples[side].values, samples[side].sorted, samples[side].n, &out->stats[side]);
     }
     if (samples[0].n == 0 || samples[1].n == 0)
@@ -156,9 +154,7 @@ static enum err_code aca_classify(const struct metric_pair *pair,
         settle(out, CLASS_PASS, NULL);
     else
         test_shift(pair, policy, samples, scratch, arena, out);
-out:
-    arena_free(scratch);
-    return err->code;
+    return ERR_OK;
 }
 
 const struct judge_type judge_aca = {

@@ -1,21 +1,140 @@
+/* Subtraction keeps the order, rounding included, so the samples are sorted once and every shift is
+ * a merge of two sorted lists. Equal values are folded into runs first; metrics are often whole
+ * numbers, and then there are few runs.
+ *
+ * The merge finds for each run of x how many runs of y lie below it. It walks from both ends at
+ * once and takes no branch that depends on the data: each step compares the two heads and advances
+ * one of them by the outcome of the comparison. Values are compared as integers (order.h), which is
+ * quicker here than comparing doubles. A second pass over the runs of x then adds up the counts and
+ * finds the two smallest gaps, upwards and downwards, between an x - mu and its neighbours in y. A
+ * gap of zero is a tie. Otherwise no pair changes order until mu has moved by one of the gaps: that
+ * plateau is kept, and a shift within it is answered from memory, less a margin for the rounding of
+ * x - mu.
+ *
+ * Where x has values so close together, or mu so large, that different x may become equal x - mu,
+ * the runs of x are not the tie groups, and a plain merge counts instead. */
 #include "judge/shift.h"
 
 #include "judge/order.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
+
+#define N_PLATEAUS 6   /* the last few: each of the three searches ends between two */
+#define MARGIN_ULPS 16 /* roundings of x - mu, of a gap and of a plateau's ends: under 4 each */
+#define MAX_RUN_POINTS 1000000 /* twice the product fits 64 bits; beyond, the plain merge */
+
+struct plateau {
+    double low, high; /* open interval of shifts */
+    struct shift_count count;
+};
 
 struct shift {
     const double *x, *y;
     size_t n, m;
+    bool is_plain;  /* only the plain merge is right */
+    bool may_merge; /* different x may become equal x - mu */
+    double margin;  /* bounds the rounding of any x - mu within the range */
+
+    size_t n_x_runs, n_y_runs;
+    double *x_run, *y_run;  /* the values; y_run has an infinity at either end */
+    size_t *x_points;       /* points in the run */
+    size_t *y_start;        /* points before the run; one more at the end */
+    int64_t *x_key, *y_key; /* of the shifted x, and of y; a smallest and a largest at either end */
+    double *x_shifted;
+    uint32_t *n_below_front, *n_below_back; /* runs of y below, found by the walk from either end */
+    double own_tie_sum;                     /* of the groups within one sample */
+
+    struct plateau plateaus[N_PLATEAUS];
+    size_t n_kept;
 };
+
+static double cube_less_self(size_t n_tied)
+{
+    double t = (double)n_tied;
+
+    return t * t * t - t;
+}
+
+/* An array with one more element at either end. */
+#define FRAMED_ARRAY(arena, type, n) (arena_array((arena), type, (n) + 2) + 1)
+
+/* Fold equal values into runs; returns their number. start[] has room for one more than there are
+ * points. The end of the run so far is where the next one would start. */
+static size_t fold(const double *sorted, size_t n, double *runs, size_t *start)
+{
+    size_t last = 0;
+
+    runs[0] = sorted[0];
+    start[0] = 0;
+    start[1] = 1;
+    for (size_t i = 1; i < n; i++) {
+        last += order_key(sorted[i]) != order_key(sorted[i - 1]);
+        runs[last] = sorted[i];
+        start[last + 1] = i + 1;
+    }
+    return last + 1;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* True when two runs of x are so close that rounding may make them one. */
+static bool has_near_runs(const double *runs, size_t n_runs, double margin)
+{
+    bool is_near = false;
+
+    for (size_t i = 1; i < n_runs; i++)
+        is_near |= !(runs[i] - runs[i - 1] > margin);
+    return is_near;
+}
 
 struct shift *shift_create(const double *x, size_t n, const double *y, size_t m,
                            struct arena *arena)
 {
-    struct shift *shift = arena_new(arena, struct shift);
+    struct shift *s = arena_new(arena, struct shift);
+    double x_largest = larger(fabs(x[0]), fabs(x[n - 1]));
+    double y_largest = larger(fabs(y[0]), fabs(y[m - 1]));
+    size_t *x_start;
 
-    *shift = (struct shift){.x = x, .y = y, .n = n, .m = m};
-    return shift;
+    *s = (struct shift){.x = x, .y = y, .n = n, .m = m};
+    /* |mu| is at most x_largest + y_largest, and |x - mu| that and x_largest */
+    s->margin = MARGIN_ULPS * DBL_EPSILON * (2 * x_largest + y_largest);
+    s->is_plain = !isfinite(s->margin) || n > MAX_RUN_POINTS || m > MAX_RUN_POINTS;
+    if (s->is_plain)
+        return s;
+
+    s->x_run = arena_array(arena, double, n);
+    x_start = arena_array(arena, size_t, n + 1);
+    s->n_x_runs = fold(x, n, s->x_run, x_start);
+    s->x_points = x_start; /* in place: a start is not needed once its run's length is known */
+    for (size_t i = 0; i < s->n_x_runs; i++) {
+        s->x_points[i] = x_start[i + 1] - x_start[i];
+        s->own_tie_sum += cube_less_self(s->x_points[i]);
+    }
+    s->y_run = FRAMED_ARRAY(arena, double, m);
+    s->y_start = arena_array(arena, size_t, m + 1);
+    s->n_y_runs = fold(y, m, s->y_run, s->y_start);
+    s->y_run[-1] = -INFINITY;
+    s->y_run[s->n_y_runs] = INFINITY;
+    s->y_key = FRAMED_ARRAY(arena, int64_t, s->n_y_runs);
+    s->y_key[-1] = INT64_MIN;
+    s->y_key[s->n_y_runs] = INT64_MAX;
+    for (size_t j = 0; j < s->n_y_runs; j++) {
+        s->y_key[j] = order_key(s->y_run[j]);
+        s->own_tie_sum += cube_less_self(s->y_start[j + 1] - s->y_start[j]);
+    }
+    s->x_shifted = arena_array(arena, double, s->n_x_runs);
+    s->x_key = FRAMED_ARRAY(arena, int64_t, s->n_x_runs);
+    s->x_key[-1] = INT64_MIN;
+    s->x_key[s->n_x_runs] = INT64_MAX;
+    s->n_below_front = FRAMED_ARRAY(arena, uint32_t, s->n_x_runs);
+    s->n_below_back = FRAMED_ARRAY(arena, uint32_t, s->n_x_runs);
+    s->may_merge = has_near_runs(s->x_run, s->n_x_runs, s->margin);
+    return s;
 }
 
 static int64_t shifted_key(double x, double mu)
@@ -25,31 +144,150 @@ static int64_t shifted_key(double x, double mu)
     return order_key(isnan(value) ? INFINITY : value);
 }
 
-static struct shift_count merge(const struct shift *shift, double mu)
+static struct shift_count plain_merge(const struct shift *s, double mu)
 {
     struct shift_count count = {0};
     size_t i = 0, j = 0;
 
-    while (i < shift->n || j < shift->m) {
-        int64_t x = i < shift->n ? shifted_key(shift->x[i], mu) : INT64_MAX;
-        int64_t y = j < shift->m ? order_key(shift->y[j]) : INT64_MAX;
+    while (i < s->n || j < s->m) {
+        int64_t x = i < s->n ? shifted_key(s->x[i], mu) : INT64_MAX;
+        int64_t y = j < s->m ? order_key(s->y[j]) : INT64_MAX;
         int64_t value = x < y ? x : y;
         size_t first_i = i, first_j = j;
-        double n_tied;
 
-        while (i < shift->n && shifted_key(shift->x[i], mu) == value)
+        while (i < s->n && shifted_key(s->x[i], mu) == value)
             i++;
-        while (j < shift->m && order_key(shift->y[j]) == value)
+        while (j < s->m && order_key(s->y[j]) == value)
             j++;
-        n_tied = (double)(i - first_i + j - first_j);
         count.u += (double)(i - first_i) * ((double)first_j + (double)(j - first_j) / 2);
-        count.tie_sum += n_tied * n_tied * n_tied - n_tied;
+        count.tie_sum += cube_less_self(i - first_i + j - first_j);
     }
     return count;
 }
 
-void shift_count(struct shift *shift, const double *mu, size_t n_mu, struct shift_count *out)
+/* Shift the runs of x. Returns whether two of them have become equal. */
+static bool shift_runs(const struct shift *s, double mu)
 {
-    for (size_t k = 0; k < n_mu; k++)
-        out[k] = merge(shift, mu[k]);
+    int64_t before = INT64_MIN;
+    bool is_merged = false;
+
+    for (size_t i = 0; i < s->n_x_runs; i++) {
+        double value = s->x_run[i] - mu;
+        int64_t key = order_key(value);
+
+        s->x_shifted[i] = value;
+        s->x_key[i] = key;
+        is_merged |= key == before;
+        before = key;
+    }
+    return is_merged;
+}
+
+/* Fill n_below_front up to the run of x that is returned, and n_below_back from there. Each walk
+ * also writes one place beyond its part, which the other never reads. */
+static size_t walk(const struct shift *s)
+{
+    const int64_t *x = s->x_key, *y = s->y_key;
+    uint32_t *front = s->n_below_front, *back = s->n_below_back;
+    size_t n_steps = s->n_x_runs + s->n_y_runs;
+    ptrdiff_t i = 0, j = 0, last_i = (ptrdiff_t)s->n_x_runs - 1,
+              last_j = (ptrdiff_t)s->n_y_runs - 1;
+
+    for (size_t step = n_steps / 2; step; step--) {
+        ptrdiff_t is_y_first = y[j] < x[i], is_x_last = y[last_j] < x[last_i];
+
+        front[i] = (uint32_t)j;
+        j += is_y_first;
+        i += 1 - is_y_first;
+        back[last_i] = (uint32_t)(last_j + 1);
+        last_i -= is_x_last;
+        last_j -= 1 - is_x_last;
+    }
+    if (n_steps % 2) {
+        front[i] = (uint32_t)j;
+        i += !(y[j] < x[i]);
+    }
+    return (size_t)i;
+}
+
+struct gaps {
+    double up, down; /* from an x - mu to the next y not below it, and to the next below it */
+};
+
+/* Twice the pairs with x - mu > y over some runs of x, and the smallest gaps there. */
+static uint64_t add_up(const struct shift *s, const uint32_t *n_below, size_t from, size_t to,
+                       struct gaps *gaps)
+{
+    uint64_t twice_u = 0;
+    double up = gaps->up, down = gaps->down;
+
+    for (size_t i = from; i < to; i++) {
+        const double *y = &s->y_run[n_below[i]];
+        double up_here = y[0] - s->x_shifted[i], down_here = s->x_shifted[i] - y[-1];
+
+        twice_u += 2 * s->x_points[i] * s->y_start[n_below[i]];
+        up = up_here < up ? up_here : up;
+        down = down_here < down ? down_here : down;
+    }
+    *gaps = (struct gaps){.up = up, .down = down};
+    return twice_u;
+}
+
+/* What the ties between x - mu and y add. */
+static void add_ties(const struct shift *s, const uint32_t *n_below, size_t from, size_t to,
+                     uint64_t *twice_u, double *tie_sum)
+{
+    for (size_t i = from; i < to; i++) {
+        size_t j = n_below[i];
+
+        if (s->y_key[j] == s->x_key[i]) {
+            size_t a = s->x_points[i], b = s->y_start[j + 1] - s->y_start[j];
+
+            *twice_u += a * b;
+            /* (a+b)^3 - (a+b) less what each has already added by itself */
+            *tie_sum += 3 * (double)a * (double)b * (double)(a + b);
+        }
+    }
+}
+
+static void keep_plateau(struct shift *s, double mu, const struct gaps *gaps,
+                         const struct shift_count *count)
+{
+    struct plateau plateau = {
+        .low = mu - (gaps->up - s->margin), .high = mu + (gaps->down - s->margin), .count = *count};
+
+    if (!s->may_merge && plateau.low < mu && mu < plateau.high)
+        s->plateaus[s->n_kept++ % N_PLATEAUS] = plateau;
+}
+
+static const struct shift_count *remembered(const struct shift *s, double mu)
+{
+    for (size_t k = 0; k < N_PLATEAUS; k++)
+        if (s->plateaus[k].low < mu && mu < s->plateaus[k].high)
+            return &s->plateaus[k].count;
+    return NULL;
+}
+
+struct shift_count shift_count(struct shift *shift, double mu)
+{
+    const struct shift_count *known = remembered(shift, mu);
+    struct gaps gaps = {.up = INFINITY, .down = INFINITY};
+    struct shift_count count = {.tie_sum = shift->own_tie_sum};
+    uint64_t twice_u;
+    size_t meet;
+
+    if (known)
+        return *known;
+    if (shift->is_plain || shift_runs(shift, mu))
+        return plain_merge(shift, mu);
+    meet = walk(shift);
+    twice_u = add_up(shift, shift->n_below_front, 0, meet, &gaps);
+    twice_u += add_up(shift, shift->n_below_back, meet, shift->n_x_runs, &gaps);
+    if (gaps.up == 0) {
+        add_ties(shift, shift->n_below_front, 0, meet, &twice_u, &count.tie_sum);
+        add_ties(shift, shift->n_below_back, meet, shift->n_x_runs, &twice_u, &count.tie_sum);
+    }
+    count.u = (double)twice_u / 2;
+    keep_plateau(shift, mu, &gaps, &count);
+    return count;
 }

@@ -4,12 +4,14 @@
 #ifndef JUDGE_SORT_H
 #define JUDGE_SORT_H
 
+#include "base/arena.h"
 #include <stddef.h>
 
 /* Copy `values` to `sorted` in ascending order.
  *
- * values   n doubles, no NaN; not modified, must not overlap `sorted`
- * scratch  n doubles, contents lost */
-void sort_doubles(const double *values, size_t n, double *sorted, double *scratch);
+ * values   n doubles, no NaN; not modified
+ * sorted   may be `values` itself
+ * scratch  working memory, 16 n bytes */
+void sort_doubles(const double *values, size_t n, double *sorted, struct arena *scratch);
 
 #endif

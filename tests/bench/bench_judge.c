@@ -1,0 +1,174 @@
+/* Pairs judged per second on one core, for samples of several lengths, continuous and tied.
+ *
+ * Beside each figure stands what it costs against qsort()ing the same two arrays once, measured in
+ * the same run, which travels better between machines than a rate; and the ratio to Kayenta's own
+ * judge (JVM, one core of a comparable machine). The last line is a large canary: 1,000 metrics. */
+#include "judge/judge.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define N_DIFFERENT 32   /* pairs cycled through, so that no branch predictor learns one by heart */
+#define MEASURE_S 0.02   /* per repetition */
+#define N_REPETITIONS 30 /* the fastest counts: noise only ever adds */
+#define LARGE_CANARY_METRICS 1000
+#define LARGE_CANARY_POINTS 60
+
+static const struct {
+    size_t n;
+    double kayenta_continuous, kayenta_tied; /* pairs per second */
+} sizes[] = {{60, 1190, 2030}, {180, 388, 760}, {1000, 62, 131}, {10000, 5.0, 9.7}};
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); /* not what others on the machine take */
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double uniform(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (double)(((z ^ z >> 31) >> 11) + 1) * 0x1p-53;
+}
+
+/* A latency of about 100 ms, spread by 10; tied: whole milliseconds. */
+static double *series(size_t n, bool is_tied, double shift, uint64_t *state)
+{
+    double *values = malloc(n * sizeof(*values));
+
+    for (size_t i = 0; i < n; i++) {
+        double normal = sqrt(-2 * log(uniform(state))) * cos(2 * M_PI * uniform(state));
+
+        values[i] = 100 + shift + 10 * normal;
+        if (is_tied)
+            values[i] = round(values[i]);
+    }
+    return values;
+}
+
+static void fill(struct metric_pair *pairs, size_t n_pairs, size_t n, bool is_tied)
+{
+    uint64_t state = n * 2 + is_tied;
+
+    for (size_t i = 0; i < n_pairs; i++) {
+        pairs[i] = (struct metric_pair){.name = "metric", .id = "id"};
+        for (int side = 0; side < N_SIDES; side++) {
+            /* every other canary is slower by half a deviation */
+            double shift = side == SIDE_EXPERIMENT && i % 2 ? 5 : 0;
+
+            pairs[i].sides[side].values = series(n, is_tied, shift, &state);
+            pairs[i].sides[side].n_values = n;
+        }
+    }
+}
+
+static void release(struct metric_pair *pairs, size_t n_pairs)
+{
+    for (size_t i = 0; i < n_pairs; i++)
+        for (int side = 0; side < N_SIDES; side++)
+            free((void *)pairs[i].sides[side].values);
+}
+
+static void judge_all(const struct metric_pair *pairs, size_t n_pairs)
+{
+    static const char *const groups[] = {"latency"};
+    static const struct score_policy score = {.pass = 95, .marginal = 75};
+    struct metric_policy *policies = calloc(n_pairs, sizeof(*policies));
+    struct arena *arena = arena_create();
+    struct judge_result result;
+    struct error err = {0};
+
+    for (size_t i = 0; i < n_pairs; i++)
+        policies[i] = (struct metric_policy){.allowed_increase = 1,
+                                             .allowed_decrease = 1,
+                                             .critical_increase = 1,
+                                             .critical_decrease = 1,
+                                             .groups = groups,
+                                             .n_groups = 1};
+    if (judge_run(judge_find(JUDGE_DEFAULT_NAME),
+                  &(struct judge_input){pairs, n_pairs, policies, &score}, arena, &result, &err)) {
+        fprintf(stderr, "%s\n", err.message);
+        exit(1);
+    }
+    arena_free(arena);
+    free(policies);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+static void sort_all(const struct metric_pair *pairs, size_t n_pairs)
+{
+    for (size_t i = 0; i < n_pairs; i++) {
+        for (int side = 0; side < N_SIDES; side++) {
+            size_t n = pairs[i].sides[side].n_values;
+            double *copy = malloc(n * sizeof(*copy));
+
+            memcpy(copy, pairs[i].sides[side].values, n * sizeof(*copy));
+            qsort(copy, n, sizeof(*copy), by_value);
+            free(copy);
+        }
+    }
+}
+
+/* Seconds per pair, the fastest of some repetitions. */
+static double measure(void (*work)(const struct metric_pair *, size_t),
+                      const struct metric_pair *pairs, size_t n_pairs)
+{
+    double best = INFINITY;
+
+    for (int repetition = 0; repetition < N_REPETITIONS; repetition++) {
+        double start = now_s(), spent;
+        size_t n_done = 0;
+
+        do {
+            work(pairs, n_pairs);
+            n_done += n_pairs;
+            spent = now_s() - start;
+        } while (spent < MEASURE_S);
+        if (spent / (double)n_done < best)
+            best = spent / (double)n_done;
+    }
+    return best;
+}
+
+int main(void)
+{
+    struct metric_pair *large = calloc(LARGE_CANARY_METRICS, sizeof(*large));
+
+    printf("%-11s %7s %12s %12s %10s %10s\n", "data", "points", "pairs/s", "us/pair", "x qsort",
+           "x Kayenta");
+    for (int is_tied = 0; is_tied < 2; is_tied++) {
+        for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
+            double kayenta = is_tied ? sizes[s].kayenta_tied : sizes[s].kayenta_continuous;
+            struct metric_pair pairs[N_DIFFERENT];
+            double judged, sorted;
+
+            fill(pairs, N_DIFFERENT, sizes[s].n, is_tied);
+            judged = measure(judge_all, pairs, N_DIFFERENT);
+            sorted = measure(sort_all, pairs, N_DIFFERENT);
+            printf("%-11s %7zu %12.0f %12.2f %10.2f %10.0f\n", is_tied ? "tied" : "continuous",
+                   sizes[s].n, 1 / judged, judged * 1e6, judged / sorted, 1 / judged / kayenta);
+            release(pairs, N_DIFFERENT);
+        }
+    }
+    fill(large, LARGE_CANARY_METRICS, LARGE_CANARY_POINTS, false);
+    printf("%d metrics of %d points: %.2f ms\n", LARGE_CANARY_METRICS, LARGE_CANARY_POINTS,
+           measure(judge_all, large, LARGE_CANARY_METRICS) * 1e3 * LARGE_CANARY_METRICS);
+    release(large, LARGE_CANARY_METRICS);
+    free(large);
+    return 0;
+}
