@@ -140,7 +140,7 @@ print("%s, %d of %d stages done" % (body["status"], stages.count("succeeded"), l
     curl -fsS "$url/api/v1/executions/$id/bundle" >"$scratch/$version.bundle.json"
     echo
     # The table of a stored execution; replay judges it again on the way, without network.
-    "$serinus" replay "$scratch/$version.bundle.json" -v
+    "$serinus" replay "$scratch/$version.bundle.json" | tail -n +2
     echo "   execution: $(json endTimeMillis <<<"$body" | awk -v start="$(json startTimeMillis <<<"$body")" \
         '{ print $1 - start }') ms from its start to its verdict"
     last_id=$id

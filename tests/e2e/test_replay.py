@@ -33,6 +33,7 @@ def test_recorded_bundles_keep_their_verdict(name):
     assert (score["classification"], score["score"]) == VERDICTS[name]
     done = run_cli("replay", path)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "identical, byte for byte" in done.stdout
     assert os.path.getsize(path) < 200_000
 
 
