@@ -88,6 +88,8 @@ static enum err_code judge_again(const struct cli_command *self, const struct cl
                                        &replay->judgement, err) == ERR_OK);
         }
     }
+    if (err->code)
+        error_context(err, "bundle \"%s\"", replay->path);
     json_decref(document);
     return err->code;
 }
