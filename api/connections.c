@@ -29,7 +29,7 @@ struct connection {
     struct connection *next, **link; /* `link` points at what points here */
     int fd;
     enum connection_phase phase;
-    bool is_shut;
+    bool is_shut, was_at_end;
     unsigned n_requests; /* only the HTTP thread looks at it */
     int64_t deadline_ms; /* monotonic; INT64_MAX: none */
     int64_t progress_ms; /* when acked_bytes last grew */
@@ -70,6 +70,18 @@ static bool is_stalled(struct connection *c, int64_t now_ms, int64_t stall_ms)
     return now_ms - c->progress_ms >= stall_ms;
 }
 
+/* The peer has sent its last byte, which does not complete the request. The library overlooks an end
+ * that arrives together with data. Seen twice, so that it has had the time to read what is there. */
+static bool is_abandoned(struct connection *c)
+{
+    bool was_at_end = c->was_at_end;
+    char byte;
+
+    c->was_at_end = (c->phase == PHASE_HEAD || c->phase == PHASE_BODY) &&
+                    recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return was_at_end && c->was_at_end;
+}
+
 static void shut(struct connection *c)
 {
     static const char timeout[] =
@@ -92,7 +104,7 @@ static void *sweeper_main(void *arg)
                                  .tv_nsec = until_ms % MS_PER_S * NS_PER_MS};
 
         for (struct connection *c = connections->first; c; c = c->next)
-            if (!c->is_shut && (now_ms >= c->deadline_ms ||
+            if (!c->is_shut && (now_ms >= c->deadline_ms || is_abandoned(c) ||
                                 is_stalled(c, now_ms, connections->deadlines.send_stall_ms)))
                 shut(c);
         if (connections->first)
@@ -190,6 +202,7 @@ void connection_enter(struct connections *connections, struct connection *connec
     if (phase != PHASE_HEAD || connection->phase != PHASE_HEAD) {
         connection->phase = phase;
         connection->progress_ms = now_ms;
+        connection->was_at_end = false;
         if (__builtin_add_overflow(now_ms, limits_ms[phase], &connection->deadline_ms))
             connection->deadline_ms = INT64_MAX;
     }

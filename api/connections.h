@@ -1,8 +1,8 @@
 /* api/connections.h -- every open connection, and absolute deadlines for what clients must send.
  *
  * The HTTP library only knows an idle timeout, which one byte a second keeps from ever running out.
- * So a sweeper thread shuts sockets down that are over their deadline; the library then sees the
- * end of the stream and cleans up. */
+ * So a sweeper thread shuts sockets down that are over their deadline, or whose client has left in
+ * the middle of a request; the library then sees the end of the stream and cleans up. */
 #ifndef API_CONNECTIONS_H
 #define API_CONNECTIONS_H
 

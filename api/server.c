@@ -60,10 +60,17 @@ struct server {
     int64_t library_logged_ms;
 };
 
+/* One connection; the library keeps it for us. */
+struct client {
+    struct connection *connection;
+    struct request *request; /* the one being read or answered, or NULL */
+};
+
 struct request {
     struct api_call call;
     struct server *server;
     struct MHD_Connection *http;
+    struct client *client;
     struct connection *connection;
     struct headers headers;
     struct error refusal;
@@ -307,8 +314,10 @@ static void *target_seen(void *cls, const char *target, struct MHD_Connection *h
     request->raw_target = str_of(arena_strdup(call->arena, target));
     request->path = arena_strndup(call->arena, target, strcspn(target, "?"));
     call->target.path = str_of(request->path);
-    request->connection =
+    request->client =
         MHD_get_connection_info(http, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    request->client->request = request;
+    request->connection = request->client->connection;
     connection_enter(server->connections, request->connection, PHASE_HEAD);
     if (connection_count_request(request->connection) >= MAX_REQUESTS_PER_CONNECTION)
         request->must_close = true;
@@ -363,54 +372,74 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *http, const char
     return MHD_YES;
 }
 
-static void completed(void *cls, struct MHD_Connection *http, void **con_cls,
-                      enum MHD_RequestTerminationCode how)
+static void log_answer(const struct request *request, int64_t duration_ns, bool is_whole)
 {
-    struct server *server = cls;
-    struct request *request = *con_cls;
-    struct api_call *call;
-    int64_t duration_ns;
+    const struct api_call *call = &request->call;
 
-    (void)http;
-    if (!request)
-        return;
-    *con_cls = NULL;
-    call = &request->call;
-    duration_ns = clock_mono_ns() - request->started_ns;
-    if (request->stage == STAGE_QUEUED) {
-        stats_record(&server->stats, call->match.route, call->reply.status, duration_ns);
-        log_debug(server->context.log, "request answered", LOG_STR("request", call->request_id),
-                  LOG_STR("method", call->method_text), LOG_STR("path", request->path),
-                  LOG_I64("status", call->reply.status), LOG_I64("bytes", call->reply.body.n_bytes),
-                  LOG_I64("duration_us", duration_ns / 1000),
-                  LOG_STR("end", how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? NULL : "cut off"));
-    }
+    log_debug(
+        request->server->context.log, "request answered", LOG_STR("request", call->request_id),
+        LOG_STR("method", call->method_text), LOG_STR("path", request->path),
+        LOG_I64("status", call->reply.status), LOG_I64("bytes", call->reply.body.n_bytes),
+        LOG_I64("duration_us", duration_ns / 1000), LOG_STR("end", is_whole ? NULL : "cut off"));
+}
+
+static void request_free(struct request *request)
+{
+    struct server *server = request->server;
+
     if (request->is_admitted)
         server->n_admitted--;
     if (request->is_fetch)
         server->n_fetches--;
     server->buffered_bytes -= request->reserved_bytes;
-    connection_enter(server->connections, request->connection, PHASE_IDLE);
     atomic_fetch_sub(&server->stats.n_in_flight, 1);
-    strbuf_clear(&call->body);
-    arena_free(call->arena);
+    request->client->request = NULL;
+    strbuf_clear(&request->call.body);
+    arena_free(request->call.arena);
     free(request);
+}
+
+static void completed(void *cls, struct MHD_Connection *http, void **con_cls,
+                      enum MHD_RequestTerminationCode how)
+{
+    struct server *server = cls;
+    struct request *request = *con_cls;
+
+    (void)http;
+    if (!request)
+        return;
+    *con_cls = NULL;
+    if (request->stage == STAGE_QUEUED) {
+        int64_t duration_ns = clock_mono_ns() - request->started_ns;
+
+        stats_record(&server->stats, request->call.match.route, request->call.reply.status,
+                     duration_ns);
+        log_answer(request, duration_ns, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    }
+    connection_enter(server->connections, request->connection, PHASE_IDLE);
+    request_free(request);
 }
 
 static void connection_changed(void *cls, struct MHD_Connection *http, void **socket_context,
                                enum MHD_ConnectionNotificationCode what)
 {
     struct server *server = cls;
+    struct client *client = *socket_context;
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context = connections_add(
+        client = mem_alloc(1, sizeof(*client));
+        client->connection = connections_add(
             server->connections,
             MHD_get_connection_info(http, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+        *socket_context = client;
         atomic_fetch_add(&server->stats.n_connections, 1);
-    } else {
-        connections_remove(server->connections, *socket_context);
-        atomic_fetch_sub(&server->stats.n_connections, 1);
+        return;
     }
+    if (client->request) /* gone before its headers were complete: there is no completed() then */
+        request_free(client->request);
+    connections_remove(server->connections, client->connection);
+    atomic_fetch_sub(&server->stats.n_connections, 1);
+    free(client);
 }
 
 static void library_said(void *cls, const char *fmt, va_list args)

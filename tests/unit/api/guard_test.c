@@ -53,8 +53,7 @@ static void framing_has_one_reading(void **state)
 
         row("%s", framings[i].headers);
         if (framings[i].reason) {
-            assert_int_not_equal(ERR_OK,
-                                 guard_framing(headers, 1, framings[i].is_http_1_0, &err));
+            assert_int_not_equal(ERR_OK, guard_framing(headers, 1, framings[i].is_http_1_0, &err));
             assert_string_equal(framings[i].reason, error_reason(&err));
         } else {
             assert_int_equal(ERR_OK, guard_framing(headers, 1, framings[i].is_http_1_0, &err));
@@ -140,8 +139,8 @@ static void hosts_are_checked(void **state)
         row("%s", hosts[i].host);
         if (hosts[i].authority)
             authority = str_of(hosts[i].authority);
-        assert_int_equal(hosts[i].code, guard_host(headers, authority, hosts[i].is_loopback,
-                                                   &settings, &err));
+        assert_int_equal(hosts[i].code,
+                         guard_host(headers, authority, hosts[i].is_loopback, &settings, &err));
         if (hosts[i].code == ERR_PERMISSION)
             assert_string_equal("bad_host", error_reason(&err));
         free(headers);
@@ -258,12 +257,9 @@ static void cors_origins_are_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(framing_has_one_reading),
-        cmocka_unit_test(sizes_are_limited),
-        cmocka_unit_test(hosts_are_checked),
-        cmocka_unit_test(foreign_pages_change_nothing),
-        cmocka_unit_test(bodies_are_checked),
-        cmocka_unit_test(announced_sizes),
+        cmocka_unit_test(framing_has_one_reading), cmocka_unit_test(sizes_are_limited),
+        cmocka_unit_test(hosts_are_checked),       cmocka_unit_test(foreign_pages_change_nothing),
+        cmocka_unit_test(bodies_are_checked),      cmocka_unit_test(announced_sizes),
         cmocka_unit_test(cors_origins_are_exact),
     };
 

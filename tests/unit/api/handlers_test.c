@@ -101,10 +101,12 @@ static const struct {
     {"GET", "/canary/01M0?storageAccountName=", NULL, "execution get 01M0 (null)"},
     {"GET", "/canary/executions", NULL,
      "execution list app=(null) statuses=(null) storage=(null) limit=20 page=1"},
-    {"GET", "/canary/executions?application=a&statuses=succeeded,+RUNNING&statuses=,&limit=200&page=3",
+    {"GET",
+     "/canary/executions?application=a&statuses=succeeded,+RUNNING&statuses=,&limit=200&page=3",
      NULL, "execution list app=a statuses=succeeded,RUNNING storage=(null) limit=200 page=3"},
     {"GET", "/canaryConfig", NULL, "config list (null)"},
-    {"GET", "/canaryConfig?application=a,b&application=c%20d&application=&configurationAccountName=x",
+    {"GET",
+     "/canaryConfig?application=a,b&application=c%20d&application=&configurationAccountName=x",
      NULL, "config list x [a] [b] [c d]"},
     {"POST", "/canaryConfig", "{\"name\":\"n\"}", "config create (null) {\"name\":\"n\"}"},
     {"GET", "/canaryConfig/a%2Fb", NULL, "config get (null) a/b"},
@@ -116,7 +118,8 @@ static const struct {
     {"GET", "/judges", NULL, "judges"},
     {"GET", "/api/v1/executions/x/bundle", NULL, "bundle x"},
     {"POST",
-     "/fetch/prometheus/query?metricSetName=s&metricName=up&step=60&labelBindings=a%3D1,b&labelBindings=c"
+     "/fetch/prometheus/"
+     "query?metricSetName=s&metricName=up&step=60&labelBindings=a%3D1,b&labelBindings=c"
      "&scope=v1&location=eu&dryRun=TRUE&customFilter=x%3D%22%24%7Bscope%7D%22&metricsAccountName=",
      NULL,
      "fetch prometheus set=s metrics=(null) storage=(null) dry=1 {\"type\":\"prometheus\","

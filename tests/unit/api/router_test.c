@@ -8,7 +8,7 @@ static const struct {
     const char *method, *path;
     const char *pattern; /* NULL: no route */
     const char *param;
-    const char *allow;   /* "" for an unknown path */
+    const char *allow; /* "" for an unknown path */
 } cases[] = {
     {"POST", "/canary", "/canary", NULL, "POST, OPTIONS"},
     {"GET", "/canary/executions", "/canary/executions", NULL, "GET, HEAD, POST, OPTIONS"},

@@ -29,8 +29,8 @@ static void start(struct fixture *f, struct connection_deadlines deadlines)
     const struct server_options options = {.listen_host = "127.0.0.1", .deadlines = deadlines};
     struct error err = {0};
 
-    assert_int_equal(ERR_OK, server_start(&options, &f->analyzer, &f->settings, NULL, &f->server,
-                                          &err));
+    assert_int_equal(ERR_OK,
+                     server_start(&options, &f->analyzer, &f->settings, NULL, &f->server, &err));
 }
 
 static int set_up(void **state)
@@ -219,8 +219,8 @@ static void a_drip_of_headers_is_cut_off(void **state)
     int64_t start_ms = clock_mono_ms();
     int fd = dial(f);
 
-    for (const char *c = "GET /canary/x HTTP/1.1\r\nHost: localhost\r\nX: aaaaaaaaaaaaaaaaaaaaaaa"; *c;
-         c++) {
+    for (const char *c = "GET /canary/x HTTP/1.1\r\nHost: localhost\r\nX: aaaaaaaaaaaaaaaaaaaaaaa";
+         *c; c++) {
         const struct timespec pause = {.tv_nsec = 20 * 1000000L};
 
         if (send(fd, c, 1, MSG_NOSIGNAL) != 1)
@@ -319,9 +319,8 @@ static void too_many_requests_in_hand_are_turned_away(void **state)
     atomic_store(&f->analyzer.delay_ms, 1000);
     for (size_t i = 0; i < n_fetches; i++) {
         fds[i] = dial(f);
-        say(fds[i],
-            "POST /fetch/prometheus/query?metricSetName=a&metricName=b&step=1 HTTP/1.1\r\n"
-            "Host: localhost\r\n\r\n");
+        say(fds[i], "POST /fetch/prometheus/query?metricSetName=a&metricName=b&step=1 HTTP/1.1\r\n"
+                    "Host: localhost\r\n\r\n");
     }
     for (size_t i = 0; i < n_fetches; i++) { /* four at a time; the others hear so at once */
         struct strbuf heard = {0};
@@ -392,6 +391,23 @@ static void clients_that_hang_up_leave_nothing_behind(void **state)
     }
     atomic_store(&f->analyzer.delay_ms, 0);
     assert_int_equal(200, ask(f, GET_X));
+    for (int64_t until_ms = clock_mono_ms() + 5000;;) { /* only the one that asks is left */
+        const struct timespec pause = {.tv_nsec = 50 * 1000000L};
+        struct strbuf heard = {0};
+        bool is_alone;
+        int fd = dial(f);
+
+        say(fd, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_int_equal(1, hear(fd, 1, &heard));
+        is_alone = strstr(heard.bytes, "\nserinus_http_connections 1\n") &&
+                   strstr(heard.bytes, "\nserinus_http_requests_in_flight 1\n");
+        strbuf_clear(&heard);
+        close(fd);
+        if (is_alone)
+            break;
+        assert_true(clock_mono_ms() < until_ms);
+        nanosleep(&pause, NULL);
+    }
 }
 
 struct crowd {
@@ -463,22 +479,22 @@ static void addresses_that_cannot_be_used(void **state)
     struct server *server = NULL;
     struct error err = {0};
 
-    assert_int_equal(ERR_BUSY, server_start(&options, &f->analyzer, &f->settings, NULL, &server,
-                                            &err));
+    assert_int_equal(ERR_BUSY,
+                     server_start(&options, &f->analyzer, &f->settings, NULL, &server, &err));
     err = (struct error){0};
     options.listen_host = "192.0.2.1"; /* TEST-NET-1: never ours */
     options.listen_port = 0;
-    assert_int_equal(ERR_SETTINGS, server_start(&options, &f->analyzer, &f->settings, NULL,
-                                                &server, &err));
+    assert_int_equal(ERR_SETTINGS,
+                     server_start(&options, &f->analyzer, &f->settings, NULL, &server, &err));
     err = (struct error){0};
     options.listen_host = "0.0.0.0"; /* everyone, and no authentication */
-    assert_int_equal(ERR_SETTINGS, server_start(&options, &f->analyzer, &f->settings, NULL,
-                                                &server, &err));
+    assert_int_equal(ERR_SETTINGS,
+                     server_start(&options, &f->analyzer, &f->settings, NULL, &server, &err));
     assert_non_null(strstr(err.message, "i_accept_no_auth: true"));
     f->settings.no_auth_accepted = true;
     err = (struct error){0};
-    assert_int_equal(ERR_OK, server_start(&options, &f->analyzer, &f->settings, NULL, &server,
-                                          &err));
+    assert_int_equal(ERR_OK,
+                     server_start(&options, &f->analyzer, &f->settings, NULL, &server, &err));
     assert_true(server_stop(server, PATIENCE_MS));
     server_free(server);
 }

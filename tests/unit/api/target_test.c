@@ -53,9 +53,17 @@ static void targets_are_taken_apart(void **state)
 }
 
 static const char *const bad[] = {
-    "",      "*",     "a",     "example.org:443", "/%00",      "/a?b=%00", "/%",     "/%2",
-    "/%zz",  "/%2g",  "/a?%",  "/%c0%af",         "/%ff",      "/\xff",    "/%ed%a0%80",
-    "/a b",  "/a\tb", "/\x01", "/\x7f",           "http://x", "http://x?a", "/%f4%90%80%80",
+    "",           "*",
+    "a",          "example.org:443",
+    "/%00",       "/a?b=%00",
+    "/%",         "/%2",
+    "/%zz",       "/%2g",
+    "/a?%",       "/%c0%af",
+    "/%ff",       "/\xff",
+    "/%ed%a0%80", "/a b",
+    "/a\tb",      "/\x01",
+    "/\x7f",      "http://x",
+    "http://x?a", "/%f4%90%80%80",
 };
 
 static void bad_targets_are_refused(void **state)
