@@ -1,23 +1,28 @@
-/* judge/order.h -- doubles as integers that compare the way the rank test orders values: -0.0
- * strictly below 0.0. */
+/* judge/order.h -- doubles as unsigned integers that compare the way the rank test orders values:
+ * -0.0 strictly below 0.0. Compilers turn a sum with such a comparison into two instructions. */
 #ifndef JUDGE_ORDER_H
 #define JUDGE_ORDER_H
 
 #include <stdint.h>
 #include <string.h>
 
-static inline int64_t order_key(double value)
+#define ORDER_SIGN ((uint64_t)1 << 63)
+/* Below and above the key of every double that is not a NaN. */
+#define ORDER_LOWEST ((uint64_t)0)
+#define ORDER_HIGHEST UINT64_MAX
+
+static inline uint64_t order_key(double value)
 {
-    int64_t bits;
+    uint64_t bits;
 
     memcpy(&bits, &value, sizeof(bits));
-    /* Negative doubles grow downwards: turn all their bits but the sign. */
-    return bits ^ (int64_t)((uint64_t)(bits >> 63) >> 1);
+    /* Negative doubles grow downwards: turn all their bits, and only the sign of the others. */
+    return bits ^ ((uint64_t)((int64_t)bits >> 63) | ORDER_SIGN);
 }
 
-static inline double order_value(int64_t key)
+static inline double order_value(uint64_t key)
 {
-    int64_t bits = key ^ (int64_t)((uint64_t)(key >> 63) >> 1);
+    uint64_t bits = key ^ ((uint64_t)((int64_t)~key >> 63) | ORDER_SIGN);
     double value;
 
     memcpy(&value, &bits, sizeof(value));

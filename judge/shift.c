@@ -23,7 +23,7 @@
 
 #define N_PLATEAUS 6   /* the last few: each of the three searches ends between two */
 #define MARGIN_ULPS 16 /* roundings of x - mu, of a gap and of a plateau's ends: under 4 each */
-#define MAX_RUN_POINTS 1000000 /* twice the product fits 64 bits; beyond, the plain merge */
+#define MAX_RUN_POINTS 1000000 /* its cube fits 64 bits; beyond, the plain merge */
 
 struct plateau {
     double low, high; /* open interval of shifts */
@@ -38,23 +38,22 @@ struct shift {
     double margin;  /* bounds the rounding of any x - mu within the range */
 
     size_t n_x_runs, n_y_runs;
-    double *x_run, *y_run;  /* the values; y_run has an infinity at either end */
-    size_t *x_points;       /* points in the run */
-    size_t *y_start;        /* points before the run; one more at the end */
-    int64_t *x_key, *y_key; /* of the shifted x, and of y; a smallest and a largest at either end */
+    double *x_run, *y_run; /* the values; y_run has an infinity at either end */
+    size_t *x_points;      /* points in the run */
+    size_t *y_start;       /* points before the run; one more at the end */
+    uint64_t *x_key,
+        *y_key; /* of the shifted x, and of y; a smallest and a largest at either end */
     double *x_shifted;
     uint32_t *n_below_front, *n_below_back; /* runs of y below, found by the walk from either end */
-    double own_tie_sum;                     /* of the groups within one sample */
+    uint64_t own_tie_sum;                   /* of the groups within one sample */
 
     struct plateau plateaus[N_PLATEAUS];
     size_t n_kept;
 };
 
-static double cube_less_self(size_t n_tied)
+static uint64_t cube_less_self(uint64_t n_tied)
 {
-    double t = (double)n_tied;
-
-    return t * t * t - t;
+    return n_tied * n_tied * n_tied - n_tied;
 }
 
 /* An array with one more element at either end. */
@@ -107,7 +106,7 @@ struct shift *shift_create(const double *x, size_t n, const double *y, size_t m,
     if (s->is_plain)
         return s;
 
-    s->x_run = arena_array(arena, double, n);
+    s->x_run = FRAMED_ARRAY(arena, double, n);
     x_start = arena_array(arena, size_t, n + 1);
     s->n_x_runs = fold(x, n, s->x_run, x_start);
     s->x_points = x_start; /* in place: a start is not needed once its run's length is known */
@@ -120,24 +119,24 @@ struct shift *shift_create(const double *x, size_t n, const double *y, size_t m,
     s->n_y_runs = fold(y, m, s->y_run, s->y_start);
     s->y_run[-1] = -INFINITY;
     s->y_run[s->n_y_runs] = INFINITY;
-    s->y_key = FRAMED_ARRAY(arena, int64_t, s->n_y_runs);
-    s->y_key[-1] = INT64_MIN;
-    s->y_key[s->n_y_runs] = INT64_MAX;
+    s->y_key = FRAMED_ARRAY(arena, uint64_t, s->n_y_runs);
+    s->y_key[-1] = ORDER_LOWEST;
+    s->y_key[s->n_y_runs] = ORDER_HIGHEST;
     for (size_t j = 0; j < s->n_y_runs; j++) {
         s->y_key[j] = order_key(s->y_run[j]);
         s->own_tie_sum += cube_less_self(s->y_start[j + 1] - s->y_start[j]);
     }
-    s->x_shifted = arena_array(arena, double, s->n_x_runs);
-    s->x_key = FRAMED_ARRAY(arena, int64_t, s->n_x_runs);
-    s->x_key[-1] = INT64_MIN;
-    s->x_key[s->n_x_runs] = INT64_MAX;
+    s->x_shifted = FRAMED_ARRAY(arena, double, s->n_x_runs);
+    s->x_key = FRAMED_ARRAY(arena, uint64_t, s->n_x_runs);
+    s->x_key[-1] = ORDER_LOWEST;
+    s->x_key[s->n_x_runs] = ORDER_HIGHEST;
     s->n_below_front = FRAMED_ARRAY(arena, uint32_t, s->n_x_runs);
     s->n_below_back = FRAMED_ARRAY(arena, uint32_t, s->n_x_runs);
     s->may_merge = has_near_runs(s->x_run, s->n_x_runs, s->margin);
     return s;
 }
 
-static int64_t shifted_key(double x, double mu)
+static uint64_t shifted_key(double x, double mu)
 {
     double value = x - mu;
 
@@ -150,36 +149,64 @@ static struct shift_count plain_merge(const struct shift *s, double mu)
     size_t i = 0, j = 0;
 
     while (i < s->n || j < s->m) {
-        int64_t x = i < s->n ? shifted_key(s->x[i], mu) : INT64_MAX;
-        int64_t y = j < s->m ? order_key(s->y[j]) : INT64_MAX;
-        int64_t value = x < y ? x : y;
+        uint64_t x = i < s->n ? shifted_key(s->x[i], mu) : ORDER_HIGHEST;
+        uint64_t y = j < s->m ? order_key(s->y[j]) : ORDER_HIGHEST;
+        uint64_t value = x < y ? x : y;
         size_t first_i = i, first_j = j;
+        double n_tied;
 
         while (i < s->n && shifted_key(s->x[i], mu) == value)
             i++;
         while (j < s->m && order_key(s->y[j]) == value)
             j++;
         count.u += (double)(i - first_i) * ((double)first_j + (double)(j - first_j) / 2);
-        count.tie_sum += cube_less_self(i - first_i + j - first_j);
+        n_tied = (double)(i - first_i + j - first_j);
+        count.tie_sum += n_tied * n_tied * n_tied - n_tied;
     }
     return count;
 }
 
-/* Shift the runs of x. Returns whether two of them have become equal. */
-static bool shift_runs(const struct shift *s, double mu)
+/* Two doubles, or their bits: x86-64 and AArch64 have registers for this without asking. */
+typedef double pair __attribute__((vector_size(16)));
+typedef int64_t pair_bits __attribute__((vector_size(16)));
+typedef int32_t quad_bits __attribute__((vector_size(16)));
+
+static inline pair pair_load(const double *at)
 {
-    int64_t before = INT64_MIN;
+    pair value;
+
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+/* order_key() of both. The sign is spread by 32-bit shifts, which every machine has. */
+static inline pair_bits pair_key(pair value)
+{
+    quad_bits halves = (quad_bits)value >> 31;
+    pair_bits is_negative = (pair_bits)__builtin_shufflevector(halves, halves, 1, 1, 3, 3);
+
+    return (pair_bits)value ^ (is_negative | INT64_MIN);
+}
+
+/* Shift the runs of x. The arrays have room for an odd run more, which is put right afterwards. */
+static void shift_runs(const struct shift *s, double mu)
+{
+    for (size_t i = 0; i < s->n_x_runs; i += 2) {
+        pair value = pair_load(&s->x_run[i]) - (pair){mu, mu};
+        pair_bits key = pair_key(value);
+
+        memcpy(&s->x_shifted[i], &value, sizeof(value));
+        memcpy(&s->x_key[i], &key, sizeof(key));
+    }
+    s->x_key[s->n_x_runs] = ORDER_HIGHEST;
+}
+
+static bool has_merged(const struct shift *s)
+{
     bool is_merged = false;
 
-    for (size_t i = 0; i < s->n_x_runs; i++) {
-        double value = s->x_run[i] - mu;
-        int64_t key = order_key(value);
-
-        s->x_shifted[i] = value;
-        s->x_key[i] = key;
-        is_merged |= key == before;
-        before = key;
-    }
+    for (size_t i = 1; i < s->n_x_runs; i++)
+        is_merged |= s->x_key[i] == s->x_key[i - 1];
     return is_merged;
 }
 
@@ -187,49 +214,52 @@ static bool shift_runs(const struct shift *s, double mu)
  * also writes one place beyond its part, which the other never reads. */
 static size_t walk(const struct shift *s)
 {
-    const int64_t *x = s->x_key, *y = s->y_key;
-    uint32_t *front = s->n_below_front, *back = s->n_below_back;
+    const uint64_t *x = s->x_key, *y = s->y_key;
+    const uint64_t *x_before = x - 1, *y_before = y - 1;
+    uint32_t *front = s->n_below_front, *back = s->n_below_back - 1;
     size_t n_steps = s->n_x_runs + s->n_y_runs;
-    ptrdiff_t i = 0, j = 0, last_i = (ptrdiff_t)s->n_x_runs - 1,
-              last_j = (ptrdiff_t)s->n_y_runs - 1;
+    size_t i = 0, j = 0, end_i = s->n_x_runs, end_j = s->n_y_runs;
 
     for (size_t step = n_steps / 2; step; step--) {
-        ptrdiff_t is_y_first = y[j] < x[i], is_x_last = y[last_j] < x[last_i];
+        uint64_t head_x = x[i], head_y = y[j];
+        uint64_t tail_x = x_before[end_i], tail_y = y_before[end_j];
 
         front[i] = (uint32_t)j;
-        j += is_y_first;
-        i += 1 - is_y_first;
-        back[last_i] = (uint32_t)(last_j + 1);
-        last_i -= is_x_last;
-        last_j -= 1 - is_x_last;
+        j += head_y < head_x;
+        i += !(head_y < head_x);
+        back[end_i] = (uint32_t)end_j;
+        end_i -= tail_y < tail_x;
+        end_j -= !(tail_y < tail_x);
     }
     if (n_steps % 2) {
         front[i] = (uint32_t)j;
         i += !(y[j] < x[i]);
     }
-    return (size_t)i;
+    return i;
 }
 
+/* From an x - mu to the next y below it, and to the next y not below it. */
 struct gaps {
-    double up, down; /* from an x - mu to the next y not below it, and to the next below it */
+    double down, up;
 };
 
 /* Twice the pairs with x - mu > y over some runs of x, and the smallest gaps there. */
 static uint64_t add_up(const struct shift *s, const uint32_t *n_below, size_t from, size_t to,
                        struct gaps *gaps)
 {
+    double down = gaps->down, up = gaps->up;
     uint64_t twice_u = 0;
-    double up = gaps->up, down = gaps->down;
 
     for (size_t i = from; i < to; i++) {
-        const double *y = &s->y_run[n_below[i]];
-        double up_here = y[0] - s->x_shifted[i], down_here = s->x_shifted[i] - y[-1];
+        size_t j = n_below[i];
+        double down_here = s->x_shifted[i] - s->y_run[(ptrdiff_t)j - 1];
+        double up_here = s->y_run[j] - s->x_shifted[i];
 
-        twice_u += 2 * s->x_points[i] * s->y_start[n_below[i]];
-        up = up_here < up ? up_here : up;
+        twice_u += 2 * s->x_points[i] * s->y_start[j];
         down = down_here < down ? down_here : down;
+        up = up_here < up ? up_here : up;
     }
-    *gaps = (struct gaps){.up = up, .down = down};
+    *gaps = (struct gaps){.down = down, .up = up};
     return twice_u;
 }
 
@@ -272,13 +302,16 @@ struct shift_count shift_count(struct shift *shift, double mu)
 {
     const struct shift_count *known = remembered(shift, mu);
     struct gaps gaps = {.up = INFINITY, .down = INFINITY};
-    struct shift_count count = {.tie_sum = shift->own_tie_sum};
+    struct shift_count count = {.tie_sum = (double)shift->own_tie_sum};
     uint64_t twice_u;
     size_t meet;
 
     if (known)
         return *known;
-    if (shift->is_plain || shift_runs(shift, mu))
+    if (shift->is_plain)
+        return plain_merge(shift, mu);
+    shift_runs(shift, mu);
+    if (shift->may_merge && has_merged(shift))
         return plain_merge(shift, mu);
     meet = walk(shift);
     twice_u = add_up(shift, shift->n_below_front, 0, meet, &gaps);

@@ -13,17 +13,17 @@
 
 #define SMALLEST_SEGMENT 2 /* the first level sorts segments of two to four values */
 
-static inline void exchange(int64_t *a, int64_t *b)
+static inline void exchange(uint64_t *a, uint64_t *b)
 {
-    int64_t low = *a < *b ? *a : *b;
-    int64_t high = *a < *b ? *b : *a;
+    uint64_t low = *a < *b ? *a : *b;
+    uint64_t high = *a < *b ? *b : *a;
 
     *a = low;
     *b = high;
 }
 
 /* Sorting networks; Knuth, The Art of Computer Programming 3, 5.3.4. */
-static void sort_few(int64_t *v, size_t n)
+static void sort_few(uint64_t *v, size_t n)
 {
     switch (n) {
     case 2:
@@ -47,21 +47,21 @@ static void sort_few(int64_t *v, size_t n)
 }
 
 /* a or b, by arithmetic: compilers turn a conditional expression back into a branch. */
-static inline int64_t pick(int64_t is_a, int64_t a, int64_t b)
+static inline uint64_t pick(uint64_t is_a, uint64_t a, uint64_t b)
 {
     return b ^ ((a ^ b) & -is_a);
 }
 
 /* Merge two neighbours whose lengths differ by at most one. */
-static void merge(const int64_t *a, size_t n_a, size_t n_b, int64_t *out)
+static void merge(const uint64_t *a, size_t n_a, size_t n_b, uint64_t *out)
 {
-    const int64_t *b = a + n_a;
-    const int64_t *a_end = b - 1, *b_end = b + n_b - 1;
-    int64_t *out_end = out + n_a + n_b - 1;
+    const uint64_t *b = a + n_a;
+    const uint64_t *a_end = b - 1, *b_end = b + n_b - 1;
+    uint64_t *out_end = out + n_a + n_b - 1;
 
     for (size_t i = n_a < n_b ? n_a : n_b; i; i--) {
-        int64_t x = *a, y = *b, last_x = *a_end, last_y = *b_end;
-        int64_t is_b = y < x, is_last_a = last_y < last_x;
+        uint64_t x = *a, y = *b, last_x = *a_end, last_y = *b_end;
+        uint64_t is_b = y < x, is_last_a = last_y < last_x;
 
         *out++ = pick(is_b, y, x);
         b += is_b;
@@ -74,34 +74,34 @@ static void merge(const int64_t *a, size_t n_a, size_t n_b, int64_t *out)
         *out = a == a_end ? *a : *b;
 }
 
-/* Where segment s of n_segments begins. */
-static size_t segment_start(size_t s, size_t n_segments, size_t n)
+/* Where segment s of 2^level begins. s is below n, and n^2 fits 64 bits. */
+static size_t segment_start(size_t s, unsigned level, size_t n)
 {
-    return (size_t)((__uint128_t)s * n / n_segments);
+    return s * n >> level;
 }
 
 void sort_doubles(const double *values, size_t n, double *sorted, struct arena *scratch)
 {
-    int64_t *from = arena_array(scratch, int64_t, n);
-    int64_t *to = arena_array(scratch, int64_t, n);
-    size_t n_segments = 1;
+    uint64_t *from = arena_array(scratch, uint64_t, n);
+    uint64_t *to = arena_array(scratch, uint64_t, n);
+    unsigned level = 0;
 
-    while (n / (n_segments * 2) >= SMALLEST_SEGMENT)
-        n_segments *= 2;
+    while (n >> (level + 1) >= SMALLEST_SEGMENT)
+        level++;
     for (size_t i = 0; i < n; i++)
         from[i] = order_key(values[i]);
-    for (size_t s = 0; s < n_segments; s++) {
-        size_t start = segment_start(s, n_segments, n);
+    for (size_t s = 0; s < (size_t)1 << level; s++) {
+        size_t start = segment_start(s, level, n);
 
-        sort_few(from + start, segment_start(s + 1, n_segments, n) - start);
+        sort_few(from + start, segment_start(s + 1, level, n) - start);
     }
-    for (; n_segments > 1; n_segments /= 2) {
-        int64_t *swap = from;
+    for (; level; level--) {
+        uint64_t *swap = from;
 
-        for (size_t s = 0; s < n_segments; s += 2) {
-            size_t start = segment_start(s, n_segments, n);
-            size_t middle = segment_start(s + 1, n_segments, n);
-            size_t end = segment_start(s + 2, n_segments, n);
+        for (size_t s = 0; s < (size_t)1 << level; s += 2) {
+            size_t start = segment_start(s, level, n);
+            size_t middle = segment_start(s + 1, level, n);
+            size_t end = segment_start(s + 2, level, n);
 
             merge(from + start, middle - start, end - middle, to + start);
         }
