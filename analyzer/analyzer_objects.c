@@ -1,7 +1,6 @@
 /* Canary configs, series, accounts, judges, and queries by hand: the calls of analyzer.h that are
  * not about executions. */
 #include "analyzer/analyzer_state.h"
-#include "analyzer/bundle.h"
 #include "analyzer/canary_config.h"
 #include "analyzer/codec/metric_set_json.h"
 #include "analyzer/codec/metric_set_pb.h"
@@ -264,53 +263,6 @@ enum err_code analyzer_series_get(struct analyzer *analyzer, enum series_kind ki
             *out = analyzer_take_json(metric_pairs_json(pairs, n_pairs), arena);
     }
     return err->code;
-}
-
-/* --- bundles --- */
-
-enum err_code analyzer_execution_bundle(struct analyzer *analyzer, const char *id,
-                                        struct arena *arena, struct str *out, struct error *err)
-{
-    struct stored_execution stored;
-    struct stored_series series;
-    struct stored_set *sets;
-    struct metric_pair *pairs;
-    size_t n_sets, n_pairs;
-    json_t *submission, *body;
-
-    if (store_execution_get(analyzer->store, id, arena, &stored, err))
-        return err->code;
-    if (stored.state != EXECUTION_SUCCEEDED)
-        return error_because(err, ERR_CONFLICT, "not_finished",
-                             "execution '%.64s' has no result: it is %s", id,
-                             stored.state == EXECUTION_ACCEPTED ? "not finished" : "ended without");
-    if (json_read(stored.submission, &json_limits_document, &submission, err))
-        return err->code;
-    json_keep(submission, arena);
-    if (json_read(stored.body, &json_limits_document, &body, err))
-        return err->code;
-    json_keep(body, arena);
-    if (store_series_get(analyzer->store, SERIES_METRIC_SETS, stored.account,
-                         json_string_value(json_object_get(submission, "metricSetListId")), arena,
-                         &series, err) ||
-        metric_sets_decode(series.payload, arena, &sets, &n_sets, err) ||
-        store_series_get(analyzer->store, SERIES_METRIC_SET_PAIRS, stored.account,
-                         json_string_value(json_object_get(submission, "metricSetPairListId")),
-                         arena, &series, err) ||
-        metric_pairs_decode(series.payload, arena, &pairs, &n_pairs, err))
-        return err->code;
-    *out = analyzer_take_json(
-        bundle_json(&(struct bundle){
-            .config = json_object_get(submission, "config"),
-            .request = json_object_get(submission, "canaryExecutionRequest"),
-            .sets = sets,
-            .n_sets = n_sets,
-            .pairs = pairs,
-            .n_pairs = n_pairs,
-            .result = json_object_get(json_object_get(body, "result"), "judgeResult"),
-        }),
-        arena);
-    return ERR_OK;
 }
 
 /* --- accounts and judges --- */

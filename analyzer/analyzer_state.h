@@ -49,6 +49,10 @@ struct analyzer {
     json_t *verdicts; /* Prometheus labels -> count */
 };
 
+/* A reference to the live execution, or NULL; give it back with live_unref(). */
+struct live *live_find(struct analyzer *analyzer, const char *id);
+void live_unref(struct live *live);
+
 /* Count an execution that has ended. */
 void analyzer_count(struct analyzer *analyzer, const struct live *live,
                     const struct execution *execution);
