@@ -160,8 +160,9 @@ static enum err_code scan_bytes(struct scan *scan, const struct json_limits *lim
         } else {
             if (scan_value(scan, limits, err))
                 return err->code;
-            while (i < scan->stop && !strchr(",:]}[{\" \t\r\n", scan->text.bytes[i]))
+            do /* at least one byte: strchr finds a NUL too */
                 i++;
+            while (i < scan->stop && !strchr(",:]}[{\" \t\r\n", scan->text.bytes[i]));
         }
     }
     return ERR_OK;
