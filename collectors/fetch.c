@@ -330,7 +330,10 @@ static void landed_with_reply(struct fetch *fetch, struct fetch_state *state)
     struct str body = strbuf_view(&state->try.body);
     struct error err = {0};
 
-    if (is_redirect(status) && location && account->redirects != REDIRECT_NONE) {
+    if (!state->try.has_whole_head) {
+        try_failed(fetch, state, ERR_UPSTREAM, "store_bad_response",
+                   "the connection was closed within the reply's headers");
+    } else if (is_redirect(status) && location && account->redirects != REDIRECT_NONE) {
         follow_redirect(fetch, state, location);
     } else if (status == METHOD_NOT_ALLOWED && state->try.request->body && !state->try.get_url) {
         fetch_try_use_get(&state->try);

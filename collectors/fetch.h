@@ -49,7 +49,8 @@ struct fetch_counters {
 MUST_CHECK enum err_code fetch_create(struct log *log, struct fetch **out, struct error *err);
 
 /* End everything under way with ERR_CANCELLED; what is submitted later ends so at once, its `done`
- * called on the submitting thread. For shutting down what hands work to the engine before freeing it. */
+ * called on the submitting thread. For shutting down what hands work to the engine before freeing
+ * it. */
 void fetch_stop(struct fetch *fetch);
 
 /* Stops the thread; transfers still under way end with ERR_CANCELLED. NULL is accepted. */

@@ -43,6 +43,9 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
     if (n >= 5 && memcmp(bytes, "HTTP/", 5) == 0) { /* a 100 Continue came before */
         try->header_text.n_bytes = 0;
         try->n_headers = 0;
+        try->has_whole_head = false;
+    } else if (bytes[0] == '\r' || bytes[0] == '\n') {
+        try->has_whole_head = true;
     } else if (colon) {
         const char *end = bytes + n;
 
@@ -118,7 +121,7 @@ void fetch_try_forget_reply(struct fetch_try *try)
     try->body.is_full = false;
     try->header_text.n_bytes = 0;
     try->n_headers = try->n_header_bytes = 0;
-    try->is_too_large = try->is_address_refused = false;
+    try->has_whole_head = try->is_too_large = try->is_address_refused = false;
     try->curl_text[0] = '\0';
 }
 

@@ -25,6 +25,7 @@ struct fetch_try {
     struct strbuf body;
     struct strbuf header_text; /* name NUL value NUL ... */
     size_t n_headers, n_header_bytes;
+    bool has_whole_head;     /* libcurl takes a connection that closes earlier for an empty reply */
     bool is_too_large;       /* the reply, so it was stopped */
     bool is_address_refused; /* of all addresses tried, at least one */
     char curl_text[CURL_ERROR_SIZE];
