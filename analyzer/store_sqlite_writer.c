@@ -231,6 +231,8 @@ enum err_code sqlite_writer_run(struct sqlite_writer *writer, sqlite_write_fn *w
 
     pthread_mutex_lock(&writer->lock);
     *writer->last = &job;
+    /* The writer lets go of a job before it says done.
+     * cppcheck-suppress autoVariables */
     writer->last = &job.next;
     writer->counters.queued++;
     pthread_cond_signal(&writer->work);
