@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -70,8 +71,9 @@ static bool is_stalled(struct connection *c, int64_t now_ms, int64_t stall_ms)
     return now_ms - c->progress_ms >= stall_ms;
 }
 
-/* The peer has sent its last byte, which does not complete the request. The library overlooks an end
- * that arrives together with data. Seen twice, so that it has had the time to read what is there. */
+/* The peer has sent its last byte, which does not complete the request. The library overlooks an
+ * end that arrives together with data. Seen twice, so that it has had the time to read what is
+ * there. */
 static bool is_abandoned(struct connection *c)
 {
     bool was_at_end = c->was_at_end;
@@ -82,13 +84,14 @@ static bool is_abandoned(struct connection *c)
     return was_at_end && c->was_at_end;
 }
 
-static void shut(struct connection *c)
+static void shut(struct connection *c, const char *status_line)
 {
-    static const char timeout[] =
-        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    char answer[128];
+    int n = snprintf(answer, sizeof(answer),
+                     "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status_line);
 
     if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY) /* nothing else is being sent then */
-        (void)!send(c->fd, timeout, sizeof(timeout) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)!send(c->fd, answer, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(c->fd, SHUT_RDWR);
     c->is_shut = true;
 }
@@ -106,7 +109,7 @@ static void *sweeper_main(void *arg)
         for (struct connection *c = connections->first; c; c = c->next)
             if (!c->is_shut && (now_ms >= c->deadline_ms || is_abandoned(c) ||
                                 is_stalled(c, now_ms, connections->deadlines.send_stall_ms)))
-                shut(c);
+                shut(c, "408 Request Timeout");
         if (connections->first)
             pthread_cond_timedwait(&connections->wake, &connections->lock, &until);
         else /* nothing to watch, so no reason to wake up */
@@ -206,6 +209,15 @@ void connection_enter(struct connections *connections, struct connection *connec
         if (__builtin_add_overflow(now_ms, limits_ms[phase], &connection->deadline_ms))
             connection->deadline_ms = INT64_MAX;
     }
+    pthread_mutex_unlock(&connections->lock);
+}
+
+void connection_refuse(struct connections *connections, struct connection *connection,
+                       const char *status_line)
+{
+    pthread_mutex_lock(&connections->lock);
+    if (!connection->is_shut)
+        shut(connection, status_line);
     pthread_mutex_unlock(&connections->lock);
 }
 

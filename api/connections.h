@@ -42,6 +42,11 @@ void connections_remove(struct connections *connections, struct connection *conn
 void connection_enter(struct connections *connections, struct connection *connection,
                       enum connection_phase phase);
 
+/* Answer with `status_line` ("400 Bad Request") past the library and shut the connection down; only
+ * while a request is being read and nothing is being sent. */
+void connection_refuse(struct connections *connections, struct connection *connection,
+                       const char *status_line);
+
 /* Requests begun on this connection so far, this call's included. */
 unsigned connection_count_request(struct connection *connection);
 

@@ -34,6 +34,7 @@
 #define HANDLER_THREADS 8u
 #define MAX_FETCHES 4u                    /* each may hold its thread for 30 s */
 #define CONNECTION_POOL_BYTES (64u * KIB) /* headers, target and their parsed forms */
+#define PARAMS_THE_POOL_HOLDS 512u
 #define EVENT_THREAD_STACK_BYTES (256u * KIB)
 #define MAX_BUFFERED_BODY_BYTES (192u * MIB) /* all requests together */
 #define MAX_REQUESTS_PER_CONNECTION 1000u
@@ -299,6 +300,17 @@ static enum MHD_Result dispatch(struct request *request)
 
 /* --- the library's callbacks, all on the event thread --- */
 
+/* The library copies every parameter into the connection's pool; when that is used up it neither
+ * answers nor closes. */
+static bool has_absurd_params(const char *target)
+{
+    size_t n = 0;
+
+    for (const char *c = strchr(target, '?'); c; c = strchr(c + 1, '&'))
+        n++;
+    return n > PARAMS_THE_POOL_HOLDS;
+}
+
 static void *target_seen(void *cls, const char *target, struct MHD_Connection *http)
 {
     struct server *server = cls;
@@ -321,6 +333,8 @@ static void *target_seen(void *cls, const char *target, struct MHD_Connection *h
     connection_enter(server->connections, request->connection, PHASE_HEAD);
     if (connection_count_request(request->connection) >= MAX_REQUESTS_PER_CONNECTION)
         request->must_close = true;
+    if (has_absurd_params(target))
+        connection_refuse(server->connections, request->connection, "400 Bad Request");
     atomic_fetch_add(&server->stats.n_in_flight, 1);
     return request;
 }
