@@ -231,8 +231,7 @@ enum err_code sqlite_writer_run(struct sqlite_writer *writer, sqlite_write_fn *w
 
     pthread_mutex_lock(&writer->lock);
     *writer->last = &job;
-    /* The writer lets go of a job before it says done.
-     * cppcheck-suppress autoVariables */
+    /* cppcheck-suppress autoVariables; the writer lets go of a job before it says done */
     writer->last = &job.next;
     writer->counters.queued++;
     pthread_cond_signal(&writer->work);
