@@ -2,8 +2,9 @@
 
 #include "base/arena.h"
 
-#include <ctype.h>
+#include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,14 @@
 #define NUMBER_MAX_BYTES                                                                           \
     512u /* longer is copied to the heap; "1" and 100,000 zeros is legal JSON */
 
-#define MAX_DIGITS 18u /* 17 and the terminator */
+#define MAX_DIGITS 18u      /* 17 and the terminator */
+#define MAX_FAST_DIGITS 19u /* always fit 64 bits */
+
+/* isdigit() looks up the locale's table each time. */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 /* Shortest of 15, 16 and 17 significant digits that reads back; "%.*e" gives d.ddd...e±xx. */
 static void shortest(double value, char digits[MAX_DIGITS], int *exponent)
@@ -73,18 +81,64 @@ char *number_text(double value, char buffer[NUMBER_TEXT_BYTES])
     return buffer;
 }
 
-/* [digits][.digits][e[+-]digits] with at least one digit before the exponent. */
-static bool is_decimal(const char *text, size_t n_bytes)
+/* m / 10^k for k <= MAX_FAST_DIGITS, rounded once. */
+static double scaled(uint64_t m, unsigned k)
 {
-    size_t i = 0, n_digits = 0;
+    static const uint64_t powers[] = {
+        1u,
+        10u,
+        100u,
+        1000u,
+        10000u,
+        100000u,
+        1000000u,
+        10000000u,
+        100000000u,
+        1000000000u,
+        10000000000u,
+        100000000000u,
+        1000000000000u,
+        10000000000000u,
+        100000000000000u,
+        1000000000000000u,
+        10000000000000000u,
+        100000000000000000u,
+        1000000000000000000u,
+        10000000000000000000u,
+    };
+    unsigned __int128 n, q;
+    int shift;
 
-    while (i < n_bytes && isdigit((unsigned char)text[i]))
-        i++, n_digits++;
-    if (i < n_bytes && text[i] == '.')
-        i++;
-    while (i < n_bytes && isdigit((unsigned char)text[i]))
-        i++, n_digits++;
-    if (n_digits == 0)
+    if (m >> DBL_MANT_DIG == 0) /* both are exact doubles, so their quotient is rounded once */
+        return (double)m / (double)powers[k];
+    /* Else divide with at least 64 bits of quotient. Whatever is left over only has to be seen by
+     * the rounding, as a lowest bit that is not zero. */
+    shift = __builtin_clzll(m);
+    n = (unsigned __int128)(m << shift) << 64;
+    q = n / powers[k];
+    q |= q * powers[k] != n;
+    return ldexp((double)q, -64 - shift);
+}
+
+/* [digits][.digits][e[+-]digits] with at least one digit before the exponent. Few enough digits and
+ * no exponent, which is what metric stores send, are read here: *out, and true in *is_read. */
+static bool is_decimal(const char *text, size_t n_bytes, double *out, bool *is_read)
+{
+    size_t i = 0, n_significant = 0, n_whole, n_fraction = 0;
+    uint64_t m = 0;
+
+    for (; i < n_bytes && is_digit(text[i]); i++) {
+        m = m * 10 + (uint64_t)(text[i] - '0');
+        n_significant += m != 0;
+    }
+    n_whole = i;
+    if (i < n_bytes && text[i] == '.') {
+        for (i++; i < n_bytes && is_digit(text[i]); i++, n_fraction++) {
+            m = m * 10 + (uint64_t)(text[i] - '0');
+            n_significant += m != 0;
+        }
+    }
+    if (n_whole + n_fraction == 0)
         return false;
     if (i < n_bytes && (text[i] == 'e' || text[i] == 'E')) {
         size_t first;
@@ -93,11 +147,14 @@ static bool is_decimal(const char *text, size_t n_bytes)
         if (i < n_bytes && (text[i] == '+' || text[i] == '-'))
             i++;
         first = i;
-        while (i < n_bytes && isdigit((unsigned char)text[i]))
+        while (i < n_bytes && is_digit(text[i]))
             i++;
-        if (i == first)
-            return false;
+        *is_read = false;
+        return i > first && i == n_bytes;
     }
+    *is_read = n_significant <= MAX_FAST_DIGITS && n_fraction <= MAX_FAST_DIGITS;
+    if (*is_read && i == n_bytes)
+        *out = scaled(m, (unsigned)n_fraction);
     return i == n_bytes;
 }
 
@@ -106,10 +163,9 @@ static bool is_word(const char *text, size_t n_bytes, const char *word)
     return strlen(word) == n_bytes && strncasecmp(text, word, n_bytes) == 0;
 }
 
-bool number_parse(const char *text, size_t n_bytes, double *out)
+/* "NaN", "[+-]Inf[inity]", in any case */
+static bool is_special(const char *text, size_t n_bytes, double *out)
 {
-    char small[NUMBER_MAX_BYTES];
-    char *copy = small;
     size_t sign = n_bytes > 0 && (text[0] == '-' || text[0] == '+');
 
     if (is_word(text, n_bytes, "nan")) {
@@ -121,8 +177,23 @@ bool number_parse(const char *text, size_t n_bytes, double *out)
         *out = text[0] == '-' ? -INFINITY : INFINITY;
         return true;
     }
-    if (!is_decimal(text + sign, n_bytes - sign))
-        return false;
+    return false;
+}
+
+bool number_parse(const char *text, size_t n_bytes, double *out)
+{
+    char small[NUMBER_MAX_BYTES];
+    char *copy = small;
+    size_t sign = n_bytes > 0 && (text[0] == '-' || text[0] == '+');
+    bool is_read;
+    double value;
+
+    if (!is_decimal(text + sign, n_bytes - sign, &value, &is_read))
+        return is_special(text, n_bytes, out);
+    if (is_read) {
+        *out = text[0] == '-' ? -value : value;
+        return true;
+    }
     if (n_bytes >= sizeof(small))
         copy = mem_alloc(n_bytes + 1, 1);
     memcpy(copy, text, n_bytes);

@@ -308,10 +308,13 @@ static bool open_place(struct reader *r, bool is_array, enum place *out)
         {ROOT, "infos", true, NOTES},     {DATA, "result", true, RESULT},
         {RESULT, NULL, false, SERIES},    {SERIES, "metric", false, LABELS},
         {SERIES, "values", true, VALUES}, {SERIES, "histograms", true, HISTOGRAMS},
-        {VALUES, NULL, true, SAMPLE},
     };
     enum place parent = r->places[r->depth - 1];
 
+    if (parent == VALUES) { /* by far the most frequent */
+        *out = SAMPLE;
+        return is_array;
+    }
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (known[i].parent == parent && (!known[i].key || strcmp(known[i].key, r->key) == 0)) {
             *out = known[i].place;

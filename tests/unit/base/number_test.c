@@ -113,6 +113,40 @@ static void number_parse_refuses(void **state)
     }
 }
 
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* Texts of up to 20 digits, with a point anywhere and zeros in front, are read to the bit as the C
+ * library does. */
+static void number_parse_agrees_with_strtod(void **state)
+{
+    uint64_t seed = 88172645463325252u;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        char digits[24], text[64];
+        size_t n = 1 + next_random(&seed) % 20;
+        size_t n_fraction = next_random(&seed) % (n + 1);
+        size_t n_zeros = next_random(&seed) % n;
+        double want, got = 0;
+
+        for (size_t k = 0; k < n; k++)
+            digits[k] = (char)(i % 4 == 0 && k < n_zeros ? '0' : '0' + next_random(&seed) % 10);
+        digits[n] = '\0';
+        snprintf(text, sizeof(text), "%s%.*s%s%s", i % 2 ? "-" : "", (int)(n - n_fraction), digits,
+                 n_fraction ? "." : "", digits + n - n_fraction);
+        row("%s", text);
+        want = strtod(text, NULL);
+        assert_true(number_parse(text, strlen(text), &got));
+        assert_memory_equal(&want, &got, sizeof(want));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +154,7 @@ int main(void)
         cmocka_unit_test(number_text_reads_back),
         cmocka_unit_test(number_parse_takes),
         cmocka_unit_test(number_parse_refuses),
+        cmocka_unit_test(number_parse_agrees_with_strtod),
     };
 
     return cmocka_run_group_tests_name("base/number", tests, NULL, NULL);
