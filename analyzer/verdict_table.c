@@ -209,7 +209,7 @@ static const char *effect_text(const struct metric_result *result, char *buffer,
 static void put_metric(const struct page *page, const struct metric_result *result)
 {
     const struct look *look = &class_looks[result->classification];
-    const char *star = page->is_utf8 ? " ★" : " *";
+    const char *star = page->is_utf8 ? " ★ " : " * ";
     char deviation[32], effect[32];
 
     fputs("    ", page->out);
@@ -217,8 +217,8 @@ static void put_metric(const struct page *page, const struct metric_result *resu
     fputs(page->is_utf8 ? look->mark : look->plain_mark, page->out);
     set_colour(page, COLOUR_NONE);
     fputc(' ', page->out);
-    put_cell(page, result->pair->name, NAME_COLUMNS - 8);
-    fputs(result->is_critical ? star : "  ", page->out);
+    put_cell(page, result->pair->name, NAME_COLUMNS - 9);
+    fputs(result->is_critical ? star : "   ", page->out);
     set_colour(page, look->colour);
     fprintf(page->out, "%-8s", look->word);
     set_colour(page, COLOUR_NONE);
