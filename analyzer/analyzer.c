@@ -15,10 +15,10 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define FINISH_RETRY_US 500000u /* between tries to store an end on a full or locked disk */
+#define QUEUE_MAX_PER_APPLICATION 2000 /* so that one application cannot fill the queue */
+#define FINISH_RETRY_US 500000u        /* between tries to store an end on a full or locked disk */
 
 struct str analyzer_take_json(json_t *json, struct arena *arena)
 {
@@ -83,24 +83,6 @@ static enum err_code check_room(struct analyzer *analyzer, const char *applicati
                       "too many executions are waiting already; try again in 30 s");
     pthread_mutex_unlock(&analyzer->lock);
     return err->code;
-}
-
-/* Refuse new work while there is still room for what has been accepted to end. */
-static enum err_code check_disk(const struct analyzer *analyzer, struct error *err)
-{
-    struct statvfs fs;
-    uint64_t free_bytes, reserve_bytes;
-
-    if (statvfs(analyzer->settings->data_dir, &fs) != 0)
-        return ERR_OK; /* the commit will say what is wrong */
-    free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-    reserve_bytes = (uint64_t)fs.f_blocks * fs.f_frsize / 100 * DISK_RESERVE_PERCENT;
-    if (reserve_bytes > DISK_RESERVE_BYTES)
-        reserve_bytes = DISK_RESERVE_BYTES;
-    if (free_bytes < reserve_bytes)
-        return error_because(err, ERR_BUSY, "disk_low",
-                             "the result store's disk is nearly full; starts are refused");
-    return ERR_OK;
 }
 
 static void execution_ended(struct execution *execution);
@@ -401,7 +383,7 @@ enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct cana
     submission = submission_make(start, start_application(start, host, sizeof(host)), metrics,
                                  storage, configuration, config, now_unix_ms);
     if (live_create(analyzer, id_ulid(now_unix_ms, id), submission, &live, err) == ERR_OK) {
-        if (check_room(analyzer, live->application, err) || check_disk(analyzer, err) ||
+        if (check_room(analyzer, live->application, err) ||
             accept(analyzer, live, now_unix_ms, err)) {
             live_unref(live);
         } else {

@@ -71,11 +71,6 @@
 
 /* Work waiting to be done */
 #define QUEUE_MAX_PENDING 50000u /* over it: 429 queue_full */
-#define QUEUE_MAX_PER_APPLICATION 2000u /* so that one application cannot fill the queue */
-
-/* The result store's disk: starts are refused below the smaller of the two */
-#define DISK_RESERVE_BYTES (256u * MIB)
-#define DISK_RESERVE_PERCENT 5u
 
 /* YAML settings: aliases are shared nodes and walking them expands */
 #define YAML_MAX_BYTES (1u * MIB)
