@@ -456,7 +456,7 @@ static void connection_changed(void *cls, struct MHD_Connection *http, void **so
     free(client);
 }
 
-static void library_said(void *cls, const char *fmt, va_list args)
+static PRINTF_LIKE(2, 0) void library_said(void *cls, const char *fmt, va_list args)
 {
     struct server *server = cls;
     int64_t now_ms = clock_mono_ms();
