@@ -24,6 +24,9 @@ struct api_context {
     struct log *log;
     struct stats *stats;
     atomic_bool is_draining;
+    /* The last look at the result store. Only the health thread reads or writes it. */
+    int64_t store_checked_ms; /* monotonic; 0: never */
+    bool is_store_ready;
 };
 
 struct reply {

@@ -2,9 +2,12 @@
 #include "api/handlers.h"
 #include "api/respond.h"
 #include "api/stats.h"
+#include "base/clock.h"
 #include "base/version.h"
 
 #include <microhttpd.h>
+
+#define STORE_CHECK_HOLDS_MS 100
 
 enum err_code handle_index(struct api_call *call, struct error *err)
 {
@@ -34,20 +37,25 @@ enum err_code handle_live(struct api_call *call, struct error *err)
     return ERR_OK;
 }
 
-static bool is_store_ready(struct api_call *call)
+/* The check goes through the store's writer, so probes that come together share one. */
+static bool is_store_ready(struct api_context *context)
 {
+    int64_t now_ms = clock_mono_ms();
     struct error err = {0};
 
-    if (analyzer_ready(call->context->analyzer, &err) == ERR_OK)
-        return true;
-    log_warn(call->context->log, "readiness check failed", LOG_STR("error", err.message));
-    return false;
+    if (context->store_checked_ms && now_ms - context->store_checked_ms < STORE_CHECK_HOLDS_MS)
+        return context->is_store_ready;
+    context->is_store_ready = analyzer_ready(context->analyzer, &err) == ERR_OK;
+    context->store_checked_ms = clock_mono_ms();
+    if (!context->is_store_ready)
+        log_warn(context->log, "readiness check failed", LOG_STR("error", err.message));
+    return context->is_store_ready;
 }
 
 enum err_code handle_ready(struct api_call *call, struct error *err)
 {
     bool is_draining = atomic_load(&call->context->is_draining);
-    bool is_store_ok = is_draining || is_store_ready(call);
+    bool is_store_ok = is_draining || is_store_ready(call->context);
     const char *verdict = is_draining ? "draining" : is_store_ok ? "ok" : "resultStore";
     bool is_verbose = false;
 
@@ -66,7 +74,7 @@ enum err_code handle_ready(struct api_call *call, struct error *err)
 
 enum err_code handle_health(struct api_call *call, struct error *err)
 {
-    bool is_up = is_store_ready(call);
+    bool is_up = is_store_ready(call->context);
     const char *status = is_up ? "UP" : "DOWN";
 
     (void)err;

@@ -27,7 +27,8 @@ enum route_body {
 
 enum route_kind {
     ROUTE_NORMAL, /* runs on a handler thread */
-    ROUTE_INLINE, /* cheap and always answered, also when every handler thread is busy */
+    ROUTE_INLINE, /* never waits; answered on the event thread itself */
+    ROUTE_HEALTH, /* on a thread of its own: answered when every handler thread is busy */
     ROUTE_FETCH,  /* waits for a metric store: few at a time */
 };
 

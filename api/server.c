@@ -53,7 +53,7 @@ struct server {
     struct stats stats;
     struct MHD_Daemon *daemon;
     struct connections *connections;
-    struct worker_pool *handlers;
+    struct worker_pool *handlers, *health;
     struct listener listener; /* fd -1 once the library has it */
     atomic_size_t n_running;  /* suspended, with a handler thread or waiting for one */
     /* Only the event thread looks at these. */
@@ -167,7 +167,7 @@ static enum err_code admit(struct request *request, struct error *err)
     size_t announced = guard_announced_bytes(&request->headers);
     size_t max_bytes = guard_max_body_bytes(route->body);
 
-    if (route->kind == ROUTE_INLINE)
+    if (route->kind == ROUTE_INLINE || route->kind == ROUTE_HEALTH)
         return ERR_OK;
     if (route->body != BODY_NONE)
         request->reserved_bytes = announced < max_bytes ? announced : max_bytes;
@@ -294,7 +294,10 @@ static enum MHD_Result dispatch(struct request *request)
     }
     MHD_suspend_connection(request->http);
     atomic_fetch_add(&server->n_running, 1);
-    worker_pool_submit_always(server->handlers, run_job, request); /* admit() keeps the bound */
+    /* past any bound: admit() and the limit on connections keep it */
+    worker_pool_submit_always(call->match.route->kind == ROUTE_HEALTH ? server->health
+                                                                      : server->handlers,
+                              run_job, request);
     return MHD_YES;
 }
 
@@ -487,7 +490,8 @@ enum err_code server_start(const struct server_options *options, struct analyzer
     if (listener_open(options->listen_host, options->listen_port, settings->no_auth_accepted,
                       &server->listener, err) ||
         connections_create(&options->deadlines, &server->connections, err) ||
-        worker_pool_create("http", HANDLER_THREADS, HTTP_MAX_IN_FLIGHT, &server->handlers, err))
+        worker_pool_create("http", HANDLER_THREADS, HTTP_MAX_IN_FLIGHT, &server->handlers, err) ||
+        worker_pool_create("health", 1, HTTP_MAX_CONNECTIONS, &server->health, err))
         goto out;
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
@@ -548,6 +552,7 @@ void server_free(struct server *server)
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     worker_pool_free(server->handlers);
+    worker_pool_free(server->health);
     connections_free(server->connections);
     if (server->listener.fd >= 0)
         close(server->listener.fd);
