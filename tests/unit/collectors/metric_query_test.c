@@ -55,8 +55,8 @@ static void scope_decode_absent(void **state)
     static const char *const scopes[] = {
         "{}",
         "{'scope':'','location':'','start':'','end':'','step':'','extendedScopeParams':{}}",
-        "{'scope':null,'location':null,'start':null,'end':null,'step':null,"
-        "'extendedScopeParams':null}",
+        ("{'scope':null,'location':null,'start':null,'end':null,'step':null,"
+         "'extendedScopeParams':null}"),
         "{'step':0}",
     };
 
