@@ -5,7 +5,6 @@
 #include "analyzer/analyzer_state.h"
 
 #include "analyzer/canary_config.h"
-#include "analyzer/report.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
@@ -203,7 +202,6 @@ static void execution_ended(struct execution *execution)
     };
     struct stored_series series[2];
     size_t n_series = 0;
-    json_t *json;
 
     if (execution->error.code == ERR_CANCELLED && !atomic_load(&execution->is_cancelled)) {
         live_remove(analyzer, live); /* the service is stopping: the next start goes on with it */
@@ -223,9 +221,7 @@ static void execution_ended(struct execution *execution)
                                                     member_text(live, "metricSetPairListId"),
                                                     execution->ended_unix_ms, strbuf_view(&pairs)};
     }
-    json = report_status(live->id, live->submission, execution, true);
-    json_write(json, &body);
-    json_decref(json);
+    report_status(&live->frozen, execution, true, &body);
     ended.body = strbuf_view(&body);
     store_end(live, &ended, series, n_series);
     analyzer_count(analyzer, live, execution);
@@ -238,7 +234,8 @@ static void execution_ended(struct execution *execution)
 
 /* --- the start --- */
 
-/* Plan an execution from its submission; the same for a new one and one found after a restart. */
+/* Plan an execution from its submission, which is taken; the same for a new one and one found after
+ * a restart. */
 static enum err_code live_create(struct analyzer *analyzer, const char *id, json_t *submission,
                                  struct live **out, struct error *err)
 {
@@ -249,7 +246,7 @@ static enum err_code live_create(struct analyzer *analyzer, const char *id, json
 
     live->arena = arena;
     live->analyzer = analyzer;
-    live->submission = json_incref(submission);
+    live->submission = submission;
     live->id = arena_strdup(arena, id);
     live->application = arena_strdup(arena, member_text(live, "application"));
     live->storage_account = arena_strdup(arena, member_text(live, "storageAccountName"));
@@ -268,6 +265,7 @@ static enum err_code live_create(struct analyzer *analyzer, const char *id, json
     else if (plan_build(json_object_get(submission, "config"), request, account->metrics, arena,
                         &live->plan, err) == ERR_OK) {
         json_object_set(submission, "canaryExecutionRequest", request->view);
+        live->frozen = report_freeze(live->id, submission, arena);
         *out = live;
         return ERR_OK;
     }
@@ -391,11 +389,38 @@ enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct cana
             live_add(analyzer, live);
         }
     }
-    json_decref(submission);
     return err->code;
 }
 
 /* --- after a restart --- */
+
+/* Its account is gone, say: it ends, with the reason. */
+static void recover_failed(struct analyzer *analyzer, const struct stored_execution *stored,
+                           const struct error *why)
+{
+    struct arena *arena = arena_create();
+    struct stored_execution ended = *stored;
+    struct strbuf body = {0};
+    struct error err = {0};
+    json_t *submission;
+
+    log_warn(analyzer->log, "execution could not be resumed", LOG_STR("execution", stored->id),
+             LOG_STR("error", why->message));
+    if (json_read(stored->submission, &json_limits_document, &submission, &err) == ERR_OK) {
+        struct report_frozen frozen =
+            report_freeze(stored->id, json_keep(submission, arena), arena);
+
+        report_unplannable(&frozen, why, &body);
+        ended.state = EXECUTION_FAILED;
+        ended.ended_unix_ms = clock_wall_ms();
+        ended.body = strbuf_view(&body);
+        if (store_execution_finish(analyzer->store, &ended, NULL, 0, &err))
+            log_error(analyzer->log, "execution could not be stored",
+                      LOG_STR("execution", stored->id), LOG_STR("error", err.message));
+        strbuf_clear(&body);
+    }
+    arena_free(arena);
+}
 
 static void recover_one(struct analyzer *analyzer, const struct stored_execution *stored)
 {
@@ -403,26 +428,11 @@ static void recover_one(struct analyzer *analyzer, const struct stored_execution
     json_t *submission = NULL;
     struct live *live;
 
-    if (json_read(stored->submission, &json_limits_document, &submission, &err) == ERR_OK &&
-        live_create(analyzer, stored->id, submission, &live, &err) == ERR_OK) {
+    if (json_read(stored->submission, &json_limits_document, &submission, &err) ||
+        live_create(analyzer, stored->id, submission, &live, &err))
+        recover_failed(analyzer, stored, &err);
+    else
         live_add(analyzer, live);
-    } else if (submission) { /* its account is gone, say: it ends, with the reason */
-        struct arena *arena = arena_create();
-        struct stored_execution ended = *stored;
-        struct error failure = {0};
-
-        ended.state = EXECUTION_FAILED;
-        ended.ended_unix_ms = clock_wall_ms();
-        ended.body = analyzer_take_json(report_unplannable(stored->id, submission, &err), arena);
-        (void)(store_execution_finish(analyzer->store, &ended, NULL, 0, &failure) == ERR_OK);
-        arena_free(arena);
-        log_warn(analyzer->log, "execution could not be resumed", LOG_STR("execution", stored->id),
-                 LOG_STR("error", err.message));
-    } else {
-        log_error(analyzer->log, "execution could not be read", LOG_STR("execution", stored->id),
-                  LOG_STR("error", err.message));
-    }
-    json_decref(submission);
 }
 
 static enum err_code recover(struct analyzer *analyzer, struct error *err)

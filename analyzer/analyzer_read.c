@@ -2,7 +2,6 @@
  * from the live table, what has ended from the store, where its answer stands ready. */
 #include "analyzer/analyzer_state.h"
 #include "analyzer/bundle.h"
-#include "analyzer/report.h"
 #include "base/json.h"
 
 #include <string.h>
@@ -10,11 +9,16 @@
 static struct str live_status(struct analyzer *analyzer, struct live *live, struct arena *arena)
 {
     const struct execution *execution;
+    struct strbuf text = {0};
+    struct str out;
 
     pthread_mutex_lock(&analyzer->lock);
     execution = live->execution;
     pthread_mutex_unlock(&analyzer->lock);
-    return analyzer_take_json(report_status(live->id, live->submission, execution, false), arena);
+    report_status(&live->frozen, execution, false, &text);
+    out = (struct str){arena_strndup(arena, text.bytes, text.n_bytes), text.n_bytes};
+    strbuf_clear(&text);
+    return out;
 }
 
 enum err_code analyzer_execution_get(struct analyzer *analyzer, const char *id,

@@ -4,12 +4,14 @@
 
 #include "analyzer/analyzer.h"
 #include "analyzer/execution.h"
+#include "analyzer/report.h"
 #include "base/worker_pool.h"
 #include "collectors/fetch.h"
 #include <pthread.h>
 
-#define MAX_RUNNING 64u /* executions under way at once; more wait their turn in order of arrival  \
-                         */
+#define MAX_RUNNING                                                                                \
+    64u /* executions under way at once; more wait their turn in order of arrival                  \
+         */
 
 /* An accepted execution that has not ended. Reference-counted: the table holds one reference, and
  * so does everybody who is reading its status. */
@@ -18,6 +20,7 @@ struct live {
     const char *application;
     const char *storage_account;
     json_t *submission;
+    struct report_frozen frozen;
     struct arena *arena; /* holds the plan and the texts above */
     struct canary_plan *plan;
     struct execution *execution; /* set once it runs; read under the analyzer's lock */

@@ -20,6 +20,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -231,8 +232,15 @@ static json_t *kayenta_body(const struct run *run, const struct execution *execu
                   run->config, "canaryExecutionRequest", run->request->view, "buildTimeMillis",
                   (json_int_t)atomic_load(&execution->started_unix_ms), "metricsAccountName",
                   run->account->name);
-    json_t *body = report_status(execution->id, submission, execution, true);
+    struct report_frozen frozen = report_freeze(execution->id, submission, run->arena);
+    struct strbuf text = {0};
+    struct error err = {0};
+    json_t *body = NULL;
 
+    report_status(&frozen, execution, true, &text);
+    if (json_read(strbuf_view(&text), &json_limits_document, &body, &err))
+        abort(); /* we have just written it */
+    strbuf_clear(&text);
     json_decref(submission);
     return body;
 }

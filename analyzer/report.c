@@ -7,6 +7,8 @@
 #include "base/instant.h"
 #include "base/json.h"
 
+#include <string.h>
+
 static const char *stage_name(int status)
 {
     static const char *const names[] = {
@@ -26,11 +28,6 @@ static void set_time(json_t *body, const char *prefix, int64_t unix_ms)
     json_object_set_new(body, key, json_integer(unix_ms));
     snprintf(key, sizeof(key), "%sIso", prefix);
     json_object_set_new(body, key, json_string(instant_text(unix_ms * NS_PER_MS, text)));
-}
-
-static size_t count_metrics(const json_t *submission)
-{
-    return json_array_size(json_object_get(json_object_get(submission, "config"), "metrics"));
 }
 
 static json_t *stages(size_t n_metrics, const struct execution *execution)
@@ -121,65 +118,93 @@ static void copy_member(json_t *body, const json_t *submission, const char *key)
         json_object_set(body, key, value);
 }
 
-static json_t *status_body(const char *id, const json_t *submission,
-                           const struct execution *execution, const char *status, bool is_complete)
+struct report_frozen report_freeze(const char *id, const json_t *submission, struct arena *arena)
+{
+    static const char *const keys[] = {
+        "application",        "parentPipelineExecutionId", "config",
+        "canaryConfigId",     "canaryExecutionRequest",    "storageAccountName",
+        "metricsAccountName", "configurationAccountName",
+    };
+    const json_t *config = json_object_get(submission, "config");
+    const char *list_id = json_string_value(json_object_get(submission, "metricSetPairListId"));
+    json_t *members = json_object();
+    struct report_frozen out = {.id = id};
+    char *text;
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        copy_member(members, submission, keys[i]);
+    set_time(members, "buildTime",
+             json_integer_value(json_object_get(submission, "buildTimeMillis")));
+    text = json_write_arena(members, arena);
+    json_decref(members);
+    out.members = (struct str){text + 1, strlen(text) - 2};
+    out.n_metrics = json_array_size(json_object_get(config, "metrics"));
+    out.metric_set_pair_list_id = list_id ? arena_strdup(arena, list_id) : NULL;
+    return out;
+}
+
+/* The members that change. */
+static json_t *status_members(const struct report_frozen *frozen, const struct execution *execution,
+                              const char *status, bool is_complete)
 {
     json_t *body = json_object();
-    int64_t built_unix_ms = json_integer_value(json_object_get(submission, "buildTimeMillis"));
 
-    copy_member(body, submission, "application");
-    copy_member(body, submission, "parentPipelineExecutionId");
-    json_object_set_new(body, "pipelineId", json_string(id));
-    json_object_set_new(body, "stageStatus", stages(count_metrics(submission), execution));
+    json_object_set_new(body, "pipelineId", json_string(frozen->id));
+    json_object_set_new(body, "stageStatus", stages(frozen->n_metrics, execution));
     json_object_set_new(body, "complete", json_boolean(is_complete));
     json_object_set_new(body, "status", json_string(status));
-    copy_member(body, submission, "config");
-    copy_member(body, submission, "canaryConfigId");
-    copy_member(body, submission, "canaryExecutionRequest");
-    set_time(body, "buildTime", built_unix_ms);
     if (execution && atomic_load(&execution->has_started))
         set_time(body, "startTime", atomic_load(&execution->started_unix_ms));
-    copy_member(body, submission, "storageAccountName");
-    copy_member(body, submission, "metricsAccountName");
-    copy_member(body, submission, "configurationAccountName");
     return body;
 }
 
-json_t *report_status(const char *id, const json_t *submission, const struct execution *execution,
-                      bool has_ended)
+/* Both halves as one object; `body` is released. */
+static void write_body(json_t *body, const struct report_frozen *frozen, struct strbuf *out)
+{
+    json_write(body, out);
+    json_decref(body);
+    out->n_bytes--; /* the closing brace */
+    strbuf_puts(out, ",");
+    strbuf_append(out, frozen->members.bytes, frozen->members.n_bytes);
+    strbuf_puts(out, "}");
+}
+
+void report_status(const struct report_frozen *frozen, const struct execution *execution,
+                   bool has_ended, struct strbuf *out)
 {
     const char *status = "not_started";
     json_t *body;
 
-    if (execution && atomic_load(&execution->has_started))
-        status = "running";
-    if (!has_ended)
-        return status_body(id, submission, execution, status, false);
-    if (execution->error.code == ERR_CANCELLED)
+    if (has_ended && execution->error.code == ERR_CANCELLED)
         status = "canceled";
-    else
+    else if (has_ended)
         status = execution->error.code ? "terminal" : "succeeded";
-    body = status_body(id, submission, execution, status, true);
-    set_time(body, "endTime", execution->ended_unix_ms);
-    if (execution->judgement.n_pairs)
-        copy_member(body, submission, "metricSetPairListId");
-    if (!execution->error.code)
-        json_object_set_new(body, "result", result_json(execution));
-    else if (execution->error.code != ERR_CANCELLED)
-        json_object_set_new(body, "exception",
-                            exception(&execution->error, execution->failed_operation,
-                                      execution->failed_run, execution->ended_unix_ms));
-    return body;
+    else if (execution && atomic_load(&execution->has_started))
+        status = "running";
+    body = status_members(frozen, execution, status, has_ended);
+    if (has_ended) {
+        set_time(body, "endTime", execution->ended_unix_ms);
+        if (execution->judgement.n_pairs)
+            json_set_text(body, "metricSetPairListId", frozen->metric_set_pair_list_id);
+        if (!execution->error.code)
+            json_object_set_new(body, "result", result_json(execution));
+        else if (execution->error.code != ERR_CANCELLED)
+            json_object_set_new(body, "exception",
+                                exception(&execution->error, execution->failed_operation,
+                                          execution->failed_run, execution->ended_unix_ms));
+    }
+    write_body(body, frozen, out);
 }
 
-json_t *report_unplannable(const char *id, const json_t *submission, const struct error *err)
+void report_unplannable(const struct report_frozen *frozen, const struct error *err,
+                        struct strbuf *out)
 {
-    json_t *body = status_body(id, submission, NULL, "terminal", true);
+    json_t *body = status_members(frozen, NULL, "terminal", true);
     int64_t now_unix_ms = clock_wall_ms();
 
     set_time(body, "endTime", now_unix_ms);
     json_object_set_new(body, "exception", exception(err, "setupCanary", NULL, now_unix_ms));
-    return body;
+    write_body(body, frozen, out);
 }
 
 static json_t *stats_json(const struct side_stats *stats)

@@ -4,19 +4,34 @@
 
 #include "analyzer/execution.h"
 #include "base/arena.h"
+#include "base/str.h"
 #include <jansson.h>
 
-/* The body of GET /canary/{id} (CanaryExecutionStatusResponse).
+/* What does not change in the answers about one execution: application, config, request, accounts
+ * and build time, as the text of JSON members. Made once, so that a status read costs no walk
+ * through the config and no thread touches another's reference counts.
  *
- * submission  what was frozen at acceptance: application, config, canaryExecutionRequest, account
- *             names, buildTimeMillis, metricSetPairListId (analyzer.c makes it)
+ * submission  what was frozen at acceptance (analyzer.c makes it) */
+struct report_frozen {
+    const char *id;
+    struct str members; /* `"application":...,"config":...` without braces */
+    size_t n_metrics;
+    const char *metric_set_pair_list_id; /* NULL: none is kept */
+};
+
+/* Lives in `arena`; `id` is borrowed. */
+struct report_frozen report_freeze(const char *id, const json_t *submission, struct arena *arena);
+
+/* Append the body of GET /canary/{id} (CanaryExecutionStatusResponse).
+ *
  * execution   NULL while it waits for its turn
  * has_ended   the execution is over: status, times, and result or exception are in the body */
-json_t *report_status(const char *id, const json_t *submission, const struct execution *execution,
-                      bool has_ended);
+void report_status(const struct report_frozen *frozen, const struct execution *execution,
+                   bool has_ended, struct strbuf *out);
 
 /* The same for an execution that could not even be planned again after a restart. */
-json_t *report_unplannable(const char *id, const json_t *submission, const struct error *err);
+void report_unplannable(const struct report_frozen *frozen, const struct error *err,
+                        struct strbuf *out);
 
 /* Our own report (schema serinus.report/v1): verdict in words, warnings, and beside every number
  * the reason for it. */
