@@ -12,23 +12,28 @@
 struct statistic {
     struct shift *shift;
     double n, m;
-    double tie_sum, sigma; /* sigma of the last tie_sum, which seldom changes */
+    struct shift_count last; /* what sigma and value are for; near the end it seldom changes */
+    double sigma, value;
 };
 
 /* g + q at mu: the standardised statistic itself. False when all values are tied. */
 static bool standardised(struct statistic *s, double mu, double *out)
 {
     struct shift_count count = shift_count(s->shift, mu);
-    double d = count.u - s->n * s->m / 2;
-    double correction = d > 0 ? 0.5 : d < 0 ? -0.5 : 0;
 
-    if (count.tie_sum != s->tie_sum) {
+    if (count.tie_sum != s->last.tie_sum) {
         double total = s->n + s->m;
 
-        s->tie_sum = count.tie_sum;
         s->sigma = sqrt(s->n * s->m / 12 * ((total + 1) - count.tie_sum / (total * (total - 1))));
     }
-    *out = (d - correction) / s->sigma;
+    if (count.u != s->last.u || count.tie_sum != s->last.tie_sum) {
+        double d = count.u - s->n * s->m / 2;
+        double correction = d > 0 ? 0.5 : d < 0 ? -0.5 : 0;
+
+        s->value = (d - correction) / s->sigma;
+        s->last = count;
+    }
+    *out = s->value;
     return s->sigma != 0;
 }
 
@@ -68,7 +73,7 @@ enum err_code mann_whitney_interval(const double *x, size_t n, const double *y, 
                                     struct mann_whitney *out, struct error *err)
 {
     double z = normal_quantile((1.0 - confidence) / 2);
-    struct statistic statistic = {.n = (double)n, .m = (double)m, .tie_sum = -1};
+    struct statistic statistic = {.n = (double)n, .m = (double)m, .last = {-1, -1}};
     double range[2], value[2];
     struct mann_whitney found;
 

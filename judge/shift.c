@@ -243,41 +243,77 @@ struct gaps {
     double down, up;
 };
 
-/* Twice the pairs with x - mu > y over some runs of x, and the smallest gaps there. */
-static uint64_t add_up(const struct shift *s, const uint32_t *n_below, size_t from, size_t to,
-                       struct gaps *gaps)
+/* Twice the pairs with x - mu > y over some runs of x, and the smallest gaps there. Without equal
+ * values on either side, which is known outside the loop, a run is a point. */
+static inline __attribute__((always_inline)) uint64_t add_up(const struct shift *s,
+                                                             const uint32_t *n_below, size_t from,
+                                                             size_t to, bool is_distinct,
+                                                             struct gaps *gaps)
 {
     double down = gaps->down, up = gaps->up;
-    uint64_t twice_u = 0;
+    uint64_t u = 0;
 
     for (size_t i = from; i < to; i++) {
         size_t j = n_below[i];
         double down_here = s->x_shifted[i] - s->y_run[(ptrdiff_t)j - 1];
         double up_here = s->y_run[j] - s->x_shifted[i];
 
-        twice_u += 2 * s->x_points[i] * s->y_start[j];
+        u += is_distinct ? j : s->x_points[i] * s->y_start[j];
         down = down_here < down ? down_here : down;
         up = up_here < up ? up_here : up;
     }
     *gaps = (struct gaps){.down = down, .up = up};
-    return twice_u;
+    return 2 * u;
 }
 
-/* What the ties between x - mu and y add. */
+static uint64_t add_up_all(const struct shift *s, size_t meet, bool is_distinct, struct gaps *gaps)
+{
+    if (is_distinct)
+        return add_up(s, s->n_below_front, 0, meet, true, gaps) +
+               add_up(s, s->n_below_back, meet, s->n_x_runs, true, gaps);
+    return add_up(s, s->n_below_front, 0, meet, false, gaps) +
+           add_up(s, s->n_below_back, meet, s->n_x_runs, false, gaps);
+}
+
+/* What a tie between run i of x and run j of y adds. */
+static void add_tie(const struct shift *s, size_t i, size_t j, uint64_t *twice_u, double *tie_sum)
+{
+    size_t a = s->x_points[i], b = s->y_start[j + 1] - s->y_start[j];
+
+    *twice_u += a * b;
+    /* (a+b)^3 - (a+b) less what each has already added by itself */
+    *tie_sum += 3 * (double)a * (double)b * (double)(a + b);
+}
+
 static void add_ties(const struct shift *s, const uint32_t *n_below, size_t from, size_t to,
                      uint64_t *twice_u, double *tie_sum)
 {
-    for (size_t i = from; i < to; i++) {
-        size_t j = n_below[i];
+    for (size_t i = from; i < to; i++)
+        if (s->y_key[n_below[i]] == s->x_key[i])
+            add_tie(s, i, n_below[i], twice_u, tie_sum);
+}
 
-        if (s->y_key[j] == s->x_key[i]) {
-            size_t a = s->x_points[i], b = s->y_start[j + 1] - s->y_start[j];
+/* At the ends of a search the samples lie apart, but for a tie of the two nearest values. False
+ * when they overlap. */
+static bool count_apart(const struct shift *s, double mu, struct shift_count *count)
+{
+    uint64_t lowest = order_key(s->x_run[0] - mu);
+    uint64_t highest = order_key(s->x_run[s->n_x_runs - 1] - mu);
+    size_t last_y = s->n_y_runs - 1;
+    uint64_t twice_u = 0;
 
-            *twice_u += a * b;
-            /* (a+b)^3 - (a+b) less what each has already added by itself */
-            *tie_sum += 3 * (double)a * (double)b * (double)(a + b);
-        }
+    if (lowest > s->y_key[last_y]) {
+        twice_u = 2 * (uint64_t)s->n * s->m;
+    } else if (lowest == s->y_key[last_y]) {
+        twice_u = 2 * ((uint64_t)s->n * s->m - s->x_points[0] * (s->m - s->y_start[last_y]));
+        add_tie(s, 0, last_y, &twice_u, &count->tie_sum);
+    } else if (highest == s->y_key[0]) {
+        add_tie(s, s->n_x_runs - 1, 0, &twice_u, &count->tie_sum);
+    } else if (highest > s->y_key[0]) {
+        return false;
     }
+    count->u = (double)twice_u / 2;
+    return true;
 }
 
 static void keep_plateau(struct shift *s, double mu, const struct gaps *gaps,
@@ -310,12 +346,14 @@ struct shift_count shift_count(struct shift *shift, double mu)
         return *known;
     if (shift->is_plain)
         return plain_merge(shift, mu);
+    if (!shift->may_merge && count_apart(shift, mu, &count))
+        return count;
     shift_runs(shift, mu);
     if (shift->may_merge && has_merged(shift))
         return plain_merge(shift, mu);
     meet = walk(shift);
-    twice_u = add_up(shift, shift->n_below_front, 0, meet, &gaps);
-    twice_u += add_up(shift, shift->n_below_back, meet, shift->n_x_runs, &gaps);
+    twice_u =
+        add_up_all(shift, meet, shift->n_x_runs == shift->n && shift->n_y_runs == shift->m, &gaps);
     if (gaps.up == 0) {
         add_ties(shift, shift->n_below_front, 0, meet, &twice_u, &count.tie_sum);
         add_ties(shift, shift->n_below_back, meet, shift->n_x_runs, &twice_u, &count.tie_sum);
