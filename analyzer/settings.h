@@ -52,6 +52,10 @@ MUST_CHECK enum err_code settings_load(const char *const *paths, size_t n_paths,
                                        struct settings **out, struct error *err);
 void settings_free(struct settings *settings);
 
+/* May it listen there? To be asked after the flags have had their say, and not by commands that do
+ * not listen. Errors: ERR_SETTINGS: beyond loopback without no_auth_accepted; says what to add. */
+MUST_CHECK enum err_code settings_listen_check(const struct settings *settings, struct error *err);
+
 /* By name, whatever its role; or, with a NULL or empty name, the first account that has the role.
  * Errors: ERR_INVALID with Kayenta's texts (`Unable to resolve account <name>.`, `Unable to resolve
  * account of type METRICS_STORE.`), and for a named account without the role one that says which

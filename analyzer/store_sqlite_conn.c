@@ -269,7 +269,7 @@ static enum err_code check_whole(struct sqlite_conn *conn, const char *path, str
         return err->code;
     if (n_pages * page_bytes >= CHECK_MAX_BYTES)
         return ERR_OK;
-    if (sqlite3_prepare_v2(conn->db, "PRAGMA quick_check(1)", -1, &stmt, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(conn->db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) != SQLITE_OK)
         return sqlite_error(conn, "check the database", err);
     if (sqlite3_step(stmt) == SQLITE_ROW)
         said = (const char *)sqlite3_column_text(stmt, 0);

@@ -1,0 +1,373 @@
+#include "analyzer/settings.h"
+
+#include "analyzer/codec/yaml_json.h"
+#include "analyzer/settings_accounts.h"
+#include "analyzer/settings_keys.h"
+#include "base/limits.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_HOST "127.0.0.1"
+#define DEFAULT_PORT 8090
+#define DEFAULT_DATA_DIR "/var/lib/serinus"
+#define DB_NAME "serinus.db"
+#define MAX_WORKERS 1024
+#define MAX_DEFAULT_WORKERS 8 /* judging is quick; more would only wait for the one writer */
+
+/* --- files --- */
+
+static enum err_code read_bytes(const char *path, struct strbuf *out, struct error *err)
+{
+    char chunk[16384];
+    struct stat info;
+    ssize_t n = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_set(err,
+                         errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
+                         : errno == EACCES                   ? ERR_PERMISSION
+                                                             : ERR_IO,
+                         "could not open the settings \"%s\": %s", path, strerror(errno));
+    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
+        error_set(err, ERR_SETTINGS, "the settings \"%s\" are a folder", path);
+    while (!err->code && out->n_bytes <= YAML_MAX_BYTES && (n = read(fd, chunk, sizeof(chunk))) > 0)
+        strbuf_append(out, chunk, (size_t)n);
+    if (n < 0)
+        error_set(err, ERR_IO, "could not read the settings \"%s\": %s", path, strerror(errno));
+    else if (out->n_bytes > YAML_MAX_BYTES)
+        error_set(err, ERR_SETTINGS, "the settings \"%s\" are larger than %u KiB", path,
+                  YAML_MAX_BYTES / KIB);
+    close(fd);
+    return err->code;
+}
+
+static enum err_code merge_file(struct settings_tree *tree, const char *path, struct error *err)
+{
+    struct strbuf bytes = {0};
+    json_t *document = NULL, *marks = NULL;
+    struct error why = {0};
+    char text[sizeof(why.context) + sizeof(why.message) + 2];
+
+    if (read_bytes(path, &bytes, err))
+        goto out;
+    if (yaml_or_json_read_marked(strbuf_view(&bytes), path, &document, &marks, &why))
+        error_because(err, ERR_SETTINGS, why.reason, "%s", error_text(&why, text, sizeof(text)));
+    else if (settings_tree_merge(tree, document, marks, path, err))
+        goto out;
+out:
+    json_decref(document);
+    json_decref(marks);
+    strbuf_clear(&bytes);
+    return err->code;
+}
+
+/* --- where to listen --- */
+
+/* "127.0.0.1:8090", "[::1]:8090" */
+static enum err_code read_address(struct settings *settings, const struct setting *setting,
+                                  const char *text, struct error *err)
+{
+    const char *colon = strrchr(text, ':');
+    size_t n_host = colon ? (size_t)(colon - text) : 0;
+    size_t n_digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    long port =
+        n_digits && n_digits <= 5 && !colon[1 + n_digits] ? strtol(colon + 1, NULL, 10) : -1;
+
+    if (strncmp(text, "unix:", strlen("unix:")) == 0)
+        return setting_error(setting, err,
+                             "this version listens on TCP only, for example 127.0.0.1:8090");
+    if (n_host >= 2 && text[0] == '[' && text[n_host - 1] == ']') {
+        text++;
+        n_host -= 2;
+    } else if (memchr(text, ':', n_host)) {
+        n_host = 0; /* IPv6 without brackets */
+    }
+    if (n_host == 0 || port < 0 || port > UINT16_MAX)
+        return setting_error(setting, err,
+                             "\"%.100s\" is not ADDRESS:PORT with a port from 0 to 65535, for "
+                             "example 127.0.0.1:8090 or [::1]:8090",
+                             text);
+    settings->listen_host = arena_strndup(settings->arena, text, n_host);
+    settings->listen_port = (uint16_t)port;
+    return ERR_OK;
+}
+
+static enum err_code read_listen(struct settings_tree *tree, struct settings *settings,
+                                 struct error *err)
+{
+    const struct setting *listen = setting_find(tree->root, "http.listen");
+    const char *const *items;
+    int64_t port = DEFAULT_PORT;
+    size_t n_items;
+
+    if (settings_read_count(tree, "server.port", 0, UINT16_MAX, &port, err) ||
+        settings_read_text(tree, "server.address", &settings->listen_host, err))
+        return err->code;
+    settings->listen_port = (uint16_t)port;
+    if (!listen) {
+        if (setting_find(tree->root, "server.port") && !setting_find(tree->root, "server.address"))
+            settings_notice(tree, "server.port without server.address: listening on " DEFAULT_HOST
+                                  " only");
+        return ERR_OK;
+    }
+    if (settings_read_list(tree, listen, &items, &n_items, err))
+        return err->code;
+    if (n_items != 1)
+        return setting_error(listen, err, "this version listens at one address");
+    return read_address(settings, listen, items[0], err);
+}
+
+static bool is_loopback(const char *host)
+{
+    struct in6_addr six;
+    struct in_addr four;
+
+    if (strcasecmp(host, "localhost") == 0)
+        return true;
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+enum err_code settings_listen_check(const struct settings *settings, struct error *err)
+{
+    if (is_loopback(settings->listen_host) || settings->no_auth_accepted)
+        return ERR_OK;
+    return error_set(err, ERR_SETTINGS,
+                     "listening on %s would let everyone on the network in, for there is no "
+                     "authentication; if that is wanted, add these three lines to the settings:\n"
+                     "auth:\n  mode: none\n  i_accept_no_auth: true",
+                     settings->listen_host);
+}
+
+/* What would be a hole if it were quietly ignored. */
+static enum err_code check_security(struct settings_tree *tree, struct settings *settings,
+                                    struct error *err)
+{
+    const struct setting *mode_setting = setting_find(tree->root, "auth.mode");
+    const struct setting *tls = setting_find(tree->root, "http.tls");
+    const char *mode = "none";
+    bool has_ssl = setting_find(tree->root, "server.ssl") != NULL;
+    bool is_accepted = false;
+
+    if (settings_read_text(tree, "auth.mode", &mode, err) ||
+        settings_read_flag(tree, "auth.i_accept_no_auth", &is_accepted, err) ||
+        settings_read_flag(tree, "server.ssl.enabled", &has_ssl, err))
+        return err->code;
+    if (!tls && has_ssl)
+        tls = setting_find(tree->root, "server.ssl");
+    if (tls)
+        return setting_error(
+            tls, err,
+            "this version does not serve TLS; leave it to a proxy in front and take "
+            "the setting out");
+    if (strcmp(mode, "none") != 0)
+        return setting_error(mode_setting, err,
+                             "\"%.100s\" is not available in this version; the only mode is none, "
+                             "with authentication left to a proxy in front",
+                             mode);
+    settings->no_auth_accepted = is_accepted && mode_setting;
+    return ERR_OK;
+}
+
+/* --- the rest --- */
+
+static enum err_code read_log_level(struct settings_tree *tree, struct settings *settings,
+                                    struct error *err)
+{
+    static const char *const names[] = {
+        [LOG_LEVEL_ERROR] = "error",
+        [LOG_LEVEL_WARN] = "warn",
+        [LOG_LEVEL_INFO] = "info",
+        [LOG_LEVEL_DEBUG] = "debug",
+    };
+    const char *text = "info";
+
+    if (settings_read_text(tree, "log.level", &text, err))
+        return err->code;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcasecmp(text, names[i]) == 0) {
+            settings->log_level = (enum log_level)i;
+            return ERR_OK;
+        }
+    }
+    return setting_error(setting_find(tree->root, "log.level"), err,
+                         "\"%.100s\" is not one of error, warn, info, debug", text);
+}
+
+/* "sqlite:/dir/serinus.db", "sqlite:/dir", "/dir" */
+static enum err_code read_store(struct settings_tree *tree, struct settings *settings,
+                                struct error *err)
+{
+    const struct setting *setting = setting_find(tree->root, "store.url");
+    const char *url = NULL;
+    char *dir, *slash;
+
+    if (!setting || setting_text(tree, setting, &url, err))
+        return err->code;
+    if (strncmp(url, "postgres", strlen("postgres")) == 0)
+        return setting_error(setting, err,
+                             "this version keeps its results in SQLite only, for example "
+                             "sqlite:/var/lib/serinus/" DB_NAME);
+    if (strncmp(url, "sqlite:", strlen("sqlite:")) == 0)
+        url += strlen("sqlite:");
+    dir = arena_strdup(tree->arena, url);
+    slash = strrchr(dir, '/');
+    if (slash && strcmp(slash + 1, DB_NAME) == 0)
+        slash[slash == dir] = '\0'; /* of "/serinus.db" the slash is left */
+    else if (strcmp(dir, DB_NAME) == 0)
+        dir = arena_strdup(tree->arena, ".");
+    if (!*dir || strstr(dir, "://") ||
+        (slash && strlen(slash) > 3 && strcmp(slash + strlen(slash) - 3, ".db") == 0))
+        return setting_error(
+            setting, err,
+            "\"%.100s\" is not sqlite: and a folder, or a file called " DB_NAME " in it", url);
+    settings->data_dir = dir;
+    return ERR_OK;
+}
+
+static enum err_code read_origins(struct settings_tree *tree, struct settings *settings,
+                                  struct error *err)
+{
+    const struct setting *origins = setting_find(tree->root, "cors.origins");
+
+    if (!origins ||
+        settings_read_list(tree, origins, &settings->cors_origins, &settings->n_cors_origins, err))
+        return err->code;
+    for (size_t i = 0; i < settings->n_cors_origins; i++) {
+        const char *host = strstr(settings->cors_origins[i], "://");
+
+        if (!host || !host[3] || strpbrk(host + 3, "/*?#@ "))
+            return setting_error(origins, err,
+                                 "\"%.100s\" is not an exact origin, for example "
+                                 "https://canary.example.com",
+                                 settings->cors_origins[i]);
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_fetch_defaults(struct settings_tree *tree, struct settings *settings,
+                                         struct error *err)
+{
+#define DEFAULTS "kayenta.prometheus.testControllerDefaults."
+    if (settings_read_text(tree, DEFAULTS "project", &settings->fetch_project, err) ||
+        settings_read_text(tree, DEFAULTS "resourceType", &settings->fetch_resource_type, err) ||
+        settings_read_text(tree, DEFAULTS "location", &settings->fetch_location, err) ||
+        settings_read_text(tree, DEFAULTS "scope", &settings->fetch_scope, err) ||
+        settings_read_text(tree, DEFAULTS "start", &settings->fetch_start, err) ||
+        settings_read_text(tree, DEFAULTS "end", &settings->fetch_end, err))
+        return err->code;
+#undef DEFAULTS
+    return ERR_OK;
+}
+
+static enum err_code read_general(struct settings_tree *tree, struct settings *settings,
+                                  struct error *err)
+{
+    const struct setting *hosts = setting_find(tree->root, "http.allowed_hosts");
+    const char *state_dir = getenv("STATE_DIRECTORY"); /* systemd */
+    int64_t workers = sysconf(_SC_NPROCESSORS_ONLN);
+
+    settings->listen_host = DEFAULT_HOST;
+    settings->data_dir =
+        state_dir && *state_dir ? arena_strdup(tree->arena, state_dir) : DEFAULT_DATA_DIR;
+    if (workers < 1 || workers > MAX_DEFAULT_WORKERS)
+        workers = workers < 1 ? 1 : MAX_DEFAULT_WORKERS;
+    if (read_listen(tree, settings, err) || check_security(tree, settings, err) ||
+        read_log_level(tree, settings, err) || read_store(tree, settings, err) ||
+        read_origins(tree, settings, err) || read_fetch_defaults(tree, settings, err) ||
+        settings_read_count(tree, "analysis.workers", 1, MAX_WORKERS, &workers, err) ||
+        settings_read_flag(tree, "kayenta.disable.metricname.validation",
+                           &settings->metric_names_unchecked, err) ||
+        (hosts && settings_read_list(tree, hosts, &settings->allowed_hosts,
+                                     &settings->n_allowed_hosts, err)))
+        return err->code;
+    settings->workers = (unsigned)workers;
+    return ERR_OK;
+}
+
+enum err_code settings_load(const char *const *paths, size_t n_paths, struct settings **out,
+                            struct error *err)
+{
+    struct arena *arena = arena_create();
+    struct settings *settings = arena_new(arena, struct settings);
+    struct settings_tree tree;
+
+    settings->arena = arena;
+    settings_tree_init(&tree, arena);
+    for (size_t i = 0; i < n_paths; i++)
+        if (merge_file(&tree, paths[i], err))
+            goto out;
+    if (settings_keys_environment(&tree, environ, err) || read_general(&tree, settings, err) ||
+        settings_accounts_read(&tree, settings, err))
+        goto out;
+    settings_keys_review(&tree);
+    settings->notices = tree.notices;
+    settings->n_notices = tree.n_notices;
+    *out = settings;
+out:
+    if (err->code)
+        arena_free(arena);
+    return err->code;
+}
+
+void settings_free(struct settings *settings)
+{
+    if (settings)
+        arena_free(settings->arena);
+}
+
+/* --- finding accounts --- */
+
+static const struct settings_account *first_with(const struct settings *settings,
+                                                 enum account_role role)
+{
+    for (size_t i = 0; i < settings->n_accounts; i++)
+        if (settings->accounts[i].roles & role)
+            return &settings->accounts[i];
+    return NULL;
+}
+
+static const struct settings_account *named(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->n_accounts; i++)
+        if (strcmp(settings->accounts[i].name, name) == 0)
+            return &settings->accounts[i];
+    return NULL;
+}
+
+enum err_code settings_account_find(const struct settings *settings, const char *name,
+                                    enum account_role role, const struct settings_account **out,
+                                    struct error *err)
+{
+    const struct settings_account *account = NULL;
+
+    if (name && *name) {
+        account = named(settings, name);
+        if (!account)
+            return error_set(err, ERR_INVALID, "Unable to resolve account %s.", name);
+        if (account->roles & role) {
+            *out = account;
+            return ERR_OK;
+        }
+        if (role != ROLE_CONFIGURATIONS)
+            return error_set(err, ERR_INVALID, "Unable to resolve %s service %s.",
+                             role == ROLE_METRICS ? "metrics" : "storage", name);
+    }
+    account = first_with(settings, role);
+    if (!account)
+        return error_set(err, ERR_INVALID, "Unable to resolve account of type %s.",
+                         role == ROLE_METRICS   ? "METRICS_STORE"
+                         : role == ROLE_OBJECTS ? "OBJECT_STORE"
+                                                : "CONFIGURATION_STORE");
+    *out = account;
+    return ERR_OK;
+}

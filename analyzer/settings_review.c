@@ -1,0 +1,183 @@
+/* analyzer/settings_review.c -- which keys are known, and what a mistyped one may have meant. */
+#include "analyzer/settings_keys.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define MAX_WORD_CHARS 64u
+#define MAX_DISTANCE 3u /* of a key that is offered in place of an unknown one */
+
+/* --- comparing --- */
+
+/* How many letters must be put in, left out or changed; dashes, underscores and case do not count.
+ */
+static size_t distance(const char *a, const char *b)
+{
+    size_t before[MAX_WORD_CHARS + 1], row[MAX_WORD_CHARS + 1];
+    size_t n_a = strlen(a), n_b = strlen(b);
+
+    if (n_a > MAX_WORD_CHARS || n_b > MAX_WORD_CHARS)
+        return SIZE_MAX;
+    for (size_t k = 0; k <= n_b; k++)
+        before[k] = k;
+    for (size_t i = 1; i <= n_a; i++) {
+        row[0] = i;
+        for (size_t k = 1; k <= n_b; k++) {
+            size_t change = before[k - 1] +
+                            (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[k - 1]));
+            size_t least = before[k] < row[k - 1] ? before[k] + 1 : row[k - 1] + 1;
+
+            row[k] = change < least ? change : least;
+        }
+        memcpy(before, row, sizeof(row));
+    }
+    return before[n_b];
+}
+
+static bool is_near(size_t n, const char *word)
+{
+    return n <= MAX_DISTANCE && n * 2 <= strlen(word);
+}
+
+const char *account_key_nearest(const char *key)
+{
+    const char *best = NULL;
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < n_account_keys; i++) {
+        size_t n = distance(key, account_keys[i]);
+
+        if (n < least) {
+            least = n;
+            best = account_keys[i];
+        }
+    }
+    return best && is_near(least, key) ? best : NULL;
+}
+
+/* --- reviewing --- */
+
+/* One part of a known path against a key. */
+static bool part_matches(const char *part, size_t n_bytes, const char *key)
+{
+    if (n_bytes == 1 && *part == '*')
+        return account_kind_find(key) != NULL;
+    return setting_key_equal(part, n_bytes, key);
+}
+
+/* The keys from the root down to a setting. */
+struct trail {
+    const struct trail *up;
+    const struct setting *setting;
+};
+
+enum match { MATCH_NONE, MATCH_ABOVE, MATCH_FULL };
+
+/* Is the trail what `path` names (or below its `**`), or on the way there? */
+static enum match trail_match(const struct trail *trail, const char **path)
+{
+    enum match above = trail->up ? trail_match(trail->up, path) : MATCH_ABOVE;
+    size_t n_bytes;
+
+    if (above == MATCH_FULL)
+        return strcmp(*path, "**") == 0 ? MATCH_FULL : MATCH_NONE;
+    if (above == MATCH_NONE)
+        return MATCH_NONE;
+    n_bytes = strcspn(*path, ".");
+    if (!part_matches(*path, n_bytes, trail->setting->key))
+        return MATCH_NONE;
+    *path += n_bytes + ((*path)[n_bytes] == '.');
+    return **path == '\0' || strcmp(*path, "**") == 0 ? MATCH_FULL : MATCH_ABOVE;
+}
+
+struct review {
+    struct settings_tree *tree;
+    struct strbuf foreign;   /* names of sections, comma separated */
+    struct strbuf no_effect; /* paths */
+};
+
+/* Keep the nearer one of *best and `word`. */
+static void offer(const char *key, const char *word, size_t n_bytes, char best[MAX_WORD_CHARS + 1],
+                  size_t *least)
+{
+    char part[MAX_WORD_CHARS + 1] = "";
+    size_t n;
+
+    if (n_bytes == 0 || n_bytes > MAX_WORD_CHARS)
+        return;
+    memcpy(part, word, n_bytes);
+    n = distance(key, part);
+    if (n < *least && is_near(n, key)) {
+        *least = n;
+        memcpy(best, part, sizeof(part));
+    }
+}
+
+static void unknown(struct review *review, const struct trail *trail)
+{
+    const struct setting *setting = trail->setting;
+    char best[MAX_WORD_CHARS + 1] = "";
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < n_known_settings; i++) {
+        const char *rest = known_settings[i].path;
+
+        if (trail->up && trail_match(trail->up, &rest) != MATCH_ABOVE)
+            continue;
+        for (size_t k = 0; *rest == '*' && k < n_account_kinds; k++)
+            offer(setting->key, account_kinds[k].section, strlen(account_kinds[k].section), best,
+                  &least);
+        if (*rest != '*')
+            offer(setting->key, rest, strcspn(rest, "."), best, &least);
+    }
+    settings_notice(review->tree, "%s:%d: the key \"%s\" is not known%s%s%s", setting->origin,
+                    setting->line, setting->path, *best ? "; did you mean \"" : "", best,
+                    *best ? "\"?" : "");
+}
+
+static void review_map(struct review *review, const struct setting *map, const struct trail *up);
+
+static void review_one(struct review *review, const struct trail *trail)
+{
+    const struct known_setting *known = NULL;
+    bool is_above = false;
+    struct strbuf *list;
+
+    for (size_t i = 0; i < n_known_settings; i++) {
+        const char *rest = known_settings[i].path;
+        enum match match = trail_match(trail, &rest);
+
+        if (match == MATCH_FULL && !known)
+            known = &known_settings[i];
+        is_above = is_above || match == MATCH_ABOVE;
+    }
+    if (is_above && trail->setting->kind == SETTING_MAP) {
+        review_map(review, trail->setting, trail);
+    } else if (!known) {
+        unknown(review, trail);
+    } else if (known->use != SETTING_TAKEN) {
+        list = known->use == SETTING_FOREIGN ? &review->foreign : &review->no_effect;
+        strbuf_printf(list, "%s%s", list->n_bytes ? ", " : "", trail->setting->path);
+    }
+}
+
+static void review_map(struct review *review, const struct setting *map, const struct trail *up)
+{
+    for (size_t i = 0; i < map->n_children; i++)
+        review_one(review, &(struct trail){up, map->children[i]});
+}
+
+void settings_keys_review(struct settings_tree *tree)
+{
+    struct review review = {.tree = tree};
+
+    review_map(&review, tree->root, NULL);
+    if (review.no_effect.n_bytes)
+        settings_notice(tree, "accepted, but without effect in this version: %s",
+                        review.no_effect.bytes);
+    if (review.foreign.n_bytes)
+        settings_notice(tree, "ignored, for this service has no such part: %s",
+                        review.foreign.bytes);
+    strbuf_clear(&review.no_effect);
+    strbuf_clear(&review.foreign);
+}
