@@ -349,11 +349,12 @@ static enum err_code fetch_prepare(struct analyzer *analyzer, const struct fetch
     plan->query.config = query->query;
     if (scope_decode(query->scope, arena, &plan->query.scope, err))
         return err->code;
-    if (!plan->query.scope.has_start)
+    /* A dry run asks for the text alone, which has no times in it. */
+    if (!query->is_dry_run && !plan->query.scope.has_start)
         return error_because(err, ERR_INVALID, "bad_time", "Start time is required.");
-    if (!plan->query.scope.has_end)
+    if (!query->is_dry_run && !plan->query.scope.has_end)
         return error_because(err, ERR_INVALID, "bad_time", "End time is required.");
-    if (plan->collector->needs_step && plan->query.scope.step_s == 0)
+    if (!query->is_dry_run && plan->collector->needs_step && plan->query.scope.step_s == 0)
         return error_because(err, ERR_INVALID, "bad_step",
                              "A step of at least 1 second is required by %s.", query->store);
     return plan->collector->query_text(plan->account, &plan->query, arena, &plan->text, err);
