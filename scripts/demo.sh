@@ -106,7 +106,7 @@ echo "   stored the canary config checkout-golden-signals as $config_id"
 
 # judge_release VERSION: start a canary of one hour against the baseline, follow it, print its table.
 judge_release() {
-    local version=$1 posted_ms id status body last=
+    local version=$1 id
     # From two hours ago to one hour ago, on whole minutes.
     local from to
     from=$(date -u -d "@$(((end / 60 - 120) * 60))" +%Y-%m-%dT%H:%M:%SZ)
@@ -117,32 +117,13 @@ judge_release() {
    "experimentScope": {"scope": "$version", "location": "canary", "start": "$from", "end": "$to", "step": 60}}},
  "thresholds": {"pass": 95, "marginal": 75}}
 END
-    posted_ms=$(now_ms)
-    id=$(curl -fsS -H 'Content-Type: application/json' --data-binary @"$scratch/request.json" \
-        "$url/canary/$config_id?application=checkout" | json canaryExecutionId)
-    echo "   POST /canary/$config_id -> $id"
-    for _ in $(seq 600); do
-        body=$(curl -fsS "$url/canary/$id")
-        status=$($python -c 'import json, sys
-body = json.load(sys.stdin)
-stages = list(body["stageStatus"].values())
-print("%s, %d of %d stages done" % (body["status"], stages.count("succeeded"), len(stages)))' <<<"$body")
-        if [ "$status" != "$last" ]; then
-            printf '   %5d ms  %s\n' $(($(now_ms) - posted_ms)) "$status"
-            last=$status
-        fi
-        case $status in
-        succeeded,*) break ;;
-        running,* | not_started,*) sleep 0.05 ;;
-        *) printf '%s\n' "$body" >&2; give_up "the canary ended as: $status" "$scratch/serinus.log" ;;
-        esac
-    done
+    $python scripts/demo_follow.py "$url/canary/$config_id?application=checkout" "$scratch/request.json" \
+        "$scratch/status.json" || give_up "the canary did not succeed" "$scratch/serinus.log"
+    id=$(json pipelineId <"$scratch/status.json")
     curl -fsS "$url/api/v1/executions/$id/bundle" >"$scratch/$version.bundle.json"
     echo
     # The table of a stored execution; replay judges it again on the way, without network.
     "$serinus" replay "$scratch/$version.bundle.json" | tail -n +2
-    echo "   execution: $(json endTimeMillis <<<"$body" | awk -v start="$(json startTimeMillis <<<"$body")" \
-        '{ print $1 - start }') ms from its start to its verdict"
     last_id=$id
 }
 
@@ -153,7 +134,8 @@ say "5. A bad release: v43 against v41"
 judge_release v43
 bad=$last_id
 
-say "Done in $((($(now_ms) - started_ms) / 100)) tenths of a second."
+took_ms=$(($(now_ms) - started_ms))
+say "Done in $((took_ms / 1000)).$((took_ms % 1000 / 100)) s."
 if [ -n "${HOLD:-}" ] && [ "$HOLD" != 0 ]; then
     cat <<END
    good release   $url/canary/$good

@@ -28,11 +28,6 @@ T0 = 1767225600  # 2026-01-01T00:00:00Z, the first scrape
 WINDOW = ("2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z")
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "smoke: the few stories that sanitizer builds run as well")
-    config.addinivalue_line("markers", "torture: long; only `make torture` runs them")
-
-
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

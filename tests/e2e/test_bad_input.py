@@ -72,7 +72,8 @@ def test_windows_that_cannot_be_asked_for(serinus, broken, word):
     bad = {key: value for key, value in {**scope("v42", "canary"), **broken}.items() if value is not None}
     answer = serinus.post("/canary", {"canaryConfig": demo_config(),
                                       "executionRequest": canary_request(experiment=bad)})
-    refused(answer, word)
+    assert answer.status_code == 400
+    assert word in answer.text.lower()  # in the message or in the pointer to the field
 
 
 def test_unknown_accounts(serinus):
@@ -145,11 +146,13 @@ def test_a_store_in_trouble_is_asked_again(service, scripted_store, status):
 
 
 def test_a_store_that_recovers_is_enough(service, scripted_store):
-    count = [0]
+    asked = set()
 
     def answer(path, query):
-        count[0] += 1
-        return (503, {}, b"") if count[0] % 2 else (200, {}, matrix(range(61)))
+        if query["query"] in asked:
+            return 200, {}, matrix(range(61))
+        asked.add(query["query"])
+        return 503, {}, b""
 
     body = judged(service, scripted_store, answer)
     assert body["status"] == "succeeded"

@@ -27,16 +27,17 @@ def test_credentials_without_secrets(start_serinus, scripted_store, tmp_path):
 
     # Use each account, also with a store that throws the credential back at us.
     seen = service.get("/credentials").text
-    scripted_store.answer = lambda path, query: (401, {}, b"bad credential " + TOKEN.encode()
-                                                 + SECRETS["password"].encode() + b"planted-file-5d0a")
+    planted = {"basic": SECRETS["password"], "bearer": TOKEN, "file": "planted-file-5d0a"}
     config = one_metric_config({"metricName": "cpu", "customInlineTemplate": 'version="${scope}"'})
-    for account in ("basic", "bearer", "file"):
+    for account, secret in planted.items():
+        scripted_store.answer = lambda path, query, secret=secret: (401, {}, b"bad credential " + secret.encode())
         body = service.judge(config, canary_request(), metricsAccountName=account)
         assert body["status"] == "terminal"
+        assert "bad credential" in str(body["exception"])
         seen += json.dumps(body)
         seen += service.get(f"/api/v1/executions/{body['pipelineId']}/bundle").text
     seen += service.get("/metrics").text + service.get("/health").text + service.log_text()
-    for secret in (SECRETS["password"], TOKEN, "planted-file-5d0a"):
+    for secret in planted.values():
         assert secret not in seen
     sent = [headers.get("Authorization", "") for _, _, headers in scripted_store.requests]
     assert f"Bearer {TOKEN}" in sent
