@@ -332,11 +332,10 @@ static void wake(struct query_run *run)
     sem_post(run->ctx);
 }
 
-static enum err_code fetch_prepare(struct analyzer *analyzer, const struct fetch_query *query,
+static enum err_code fetch_prepare(const struct fetch_query *query,
                                    const struct settings_account *account, struct plan_query *plan,
                                    struct arena *arena, struct error *err)
 {
-    (void)analyzer;
     if (!account->metrics || strcmp(account->type, query->store) != 0)
         return error_because(err, ERR_INVALID, "bad_query_type",
                              "Account '%s' is of type %s, but a %s account is needed. One common "
@@ -350,13 +349,8 @@ static enum err_code fetch_prepare(struct analyzer *analyzer, const struct fetch
     if (scope_decode(query->scope, arena, &plan->query.scope, err))
         return err->code;
     /* A dry run asks for the text alone, which has no times in it. */
-    if (!query->is_dry_run && !plan->query.scope.has_start)
-        return error_because(err, ERR_INVALID, "bad_time", "Start time is required.");
-    if (!query->is_dry_run && !plan->query.scope.has_end)
-        return error_because(err, ERR_INVALID, "bad_time", "End time is required.");
-    if (!query->is_dry_run && plan->collector->needs_step && plan->query.scope.step_s == 0)
-        return error_because(err, ERR_INVALID, "bad_step",
-                             "A step of at least 1 second is required by %s.", query->store);
+    if (!query->is_dry_run && plan_check_window(plan, err))
+        return err->code;
     return plan->collector->query_text(plan->account, &plan->query, arena, &plan->text, err);
 }
 
@@ -402,7 +396,7 @@ enum err_code analyzer_fetch(struct analyzer *analyzer, const struct fetch_query
                               err) ||
         settings_account_find(analyzer->settings, query->storage_account, ROLE_OBJECTS, &storage,
                               err) ||
-        fetch_prepare(analyzer, query, metrics, &plan, arena, err))
+        fetch_prepare(query, metrics, &plan, arena, err))
         return err->code;
     if (query->is_dry_run) {
         *out = analyzer_take_json(json_pack("{ss}", "query", plan.text), arena);

@@ -80,7 +80,7 @@ static enum err_code check_metric(const json_t *metric, const struct execution_r
     return ERR_OK;
 }
 
-static enum err_code check_times(const struct plan_query *query, struct error *err)
+enum err_code plan_check_window(const struct plan_query *query, struct error *err)
 {
     const struct scope *scope = &query->query.scope;
 
@@ -110,7 +110,7 @@ static enum err_code plan_side(struct plan_query *out, const struct canary_plan 
     out->query.config = json_object_get(metric, "query");
     out->query.templates = json_object_get(plan->config, "templates");
     out->query.scope = pair->sides[out->side];
-    if (check_times(out, err))
+    if (plan_check_window(out, err))
         return error_point(err, "/scopes/%s/%s", out->scope_name, members[out->side]);
     if (out->collector->query_text(account, &out->query, arena, &out->text, err))
         error_context(err, "metric \"%s\"", out->query.metric_name);

@@ -35,4 +35,7 @@ MUST_CHECK enum err_code plan_build(json_t *config, const struct execution_reque
                                     const struct account *account, struct arena *arena,
                                     struct canary_plan **out, struct error *err);
 
+/* Start, end, and a step where the store needs one. Errors: ERR_INVALID, bad_time or bad_step. */
+MUST_CHECK enum err_code plan_check_window(const struct plan_query *query, struct error *err);
+
 #endif
