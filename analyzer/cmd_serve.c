@@ -280,6 +280,14 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
     exit_code = take_flags(self, args, settings);
     if (exit_code)
         goto out;
+    if (settings_listen_check(settings, &err)) {
+        exit_code = cli_fail(self, cli_exit_code(&err), "%s", err.message);
+        goto out;
+    }
+    if (settings_listen_check(settings, &err)) {
+        exit_code = cli_fail(self, cli_exit_code(&err), "%s", err.message);
+        goto out;
+    }
     log = log_create(settings->log_level);
     if (cli_has(args, "check")) {
         log_settings(settings, log);

@@ -49,18 +49,11 @@ static uint16_t port_of(int fd)
 }
 
 static enum err_code open_at(const char *host, uint16_t port, const struct addrinfo *address,
-                             bool may_be_remote, struct listener *out, struct error *err)
+                             struct listener *out, struct error *err)
 {
     int failed;
 
     out->is_loopback = is_loopback(address->ai_addr);
-    if (!out->is_loopback && !may_be_remote)
-        return error_set(
-            err, ERR_SETTINGS,
-            "listening on %s would let everyone on the network in, for there is no "
-            "authentication; if that is wanted, add these three lines to the settings:\n"
-            "auth:\n  mode: none\n  i_accept_no_auth: true",
-            host);
     failed = bind_to(address, &out->fd);
     if (failed)
         return error_set(err,
@@ -74,8 +67,8 @@ static enum err_code open_at(const char *host, uint16_t port, const struct addri
     return ERR_OK;
 }
 
-enum err_code listener_open(const char *host, uint16_t port, bool may_be_remote,
-                            struct listener *out, struct error *err)
+enum err_code listener_open(const char *host, uint16_t port, struct listener *out,
+                            struct error *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     char service[8];
@@ -86,7 +79,7 @@ enum err_code listener_open(const char *host, uint16_t port, bool may_be_remote,
     if (failed)
         return error_set(err, ERR_SETTINGS, "cannot listen on \"%s\": %s", host,
                          gai_strerror(failed));
-    (void)open_at(host, port, found, may_be_remote, out, err);
+    (void)open_at(host, port, found, out, err);
     freeaddrinfo(found);
     return err->code;
 }

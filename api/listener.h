@@ -13,11 +13,10 @@ struct listener {
     char url[96];     /* "http://127.0.0.1:8090" */
 };
 
-/* `host` is a name or an address, IPv6 without brackets. `may_be_remote`: addresses that other
- * machines can reach are allowed.
- * Errors: ERR_SETTINGS: not an address of this machine, or one that is not allowed; ERR_PERMISSION:
+/* `host` is a name or an address, IPv6 without brackets.
+ * Errors: ERR_SETTINGS: not an address of this machine; ERR_PERMISSION:
  * a port of the system; ERR_BUSY: something else listens there. */
-MUST_CHECK enum err_code listener_open(const char *host, uint16_t port, bool may_be_remote,
-                                       struct listener *out, struct error *err);
+MUST_CHECK enum err_code listener_open(const char *host, uint16_t port, struct listener *out,
+                                       struct error *err);
 
 #endif

@@ -76,13 +76,13 @@ enum err_code server_start(const struct server_options *options, struct analyzer
     server->context.api.log = log;
     server->context.api.stats = &server->context.stats;
     stats_init(&server->context.stats, api_routes, api_n_routes);
-    if (listener_open(options->listen_host, options->listen_port, settings->no_auth_accepted,
-                      &server->listener, err) ||
+    if (listener_open(options->listen_host, options->listen_port, &server->listener, err) ||
         connections_create(&options->deadlines, &server->context.connections, err) ||
         worker_pool_create("http", HANDLER_THREADS, HTTP_MAX_IN_FLIGHT, &server->context.handlers,
                            err) ||
         worker_pool_create("health", 1, HTTP_MAX_CONNECTIONS, &server->context.health, err))
         goto out;
+    server->context.is_loopback = server->listener.is_loopback;
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         request_handle, &server->context, MHD_OPTION_EXTERNAL_LOGGER, library_said, server,
