@@ -284,10 +284,6 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
         exit_code = cli_fail(self, cli_exit_code(&err), "%s", err.message);
         goto out;
     }
-    if (settings_listen_check(settings, &err)) {
-        exit_code = cli_fail(self, cli_exit_code(&err), "%s", err.message);
-        goto out;
-    }
     log = log_create(settings->log_level);
     if (cli_has(args, "check")) {
         log_settings(settings, log);
