@@ -526,5 +526,6 @@ int main(void)
         cmocka_unit_test(accounts_are_found),
     };
 
+    unsetenv("STATE_DIRECTORY"); /* set where systemd runs the tests */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
