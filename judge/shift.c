@@ -250,15 +250,16 @@ static inline __attribute__((always_inline)) uint64_t add_up(const struct shift 
                                                              size_t to, bool is_distinct,
                                                              struct gaps *gaps)
 {
+    const double *x = s->x_shifted, *y = s->y_run, *y_before = y - 1;
+    const size_t *x_points = s->x_points, *y_start = s->y_start;
     double down = gaps->down, up = gaps->up;
     uint64_t u = 0;
 
     for (size_t i = from; i < to; i++) {
         size_t j = n_below[i];
-        double down_here = s->x_shifted[i] - s->y_run[(ptrdiff_t)j - 1];
-        double up_here = s->y_run[j] - s->x_shifted[i];
+        double down_here = x[i] - y_before[j], up_here = y[j] - x[i];
 
-        u += is_distinct ? j : s->x_points[i] * s->y_start[j];
+        u += is_distinct ? j : x_points[i] * y_start[j];
         down = down_here < down ? down_here : down;
         up = up_here < up ? up_here : up;
     }

@@ -13,10 +13,19 @@
 
 #define SMALLEST_SEGMENT 2 /* the first level sorts segments of two to four values */
 
+static inline uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a < b ? b : a;
+}
+
 static inline void exchange(uint64_t *a, uint64_t *b)
 {
-    uint64_t low = *a < *b ? *a : *b;
-    uint64_t high = *a < *b ? *b : *a;
+    uint64_t low = lesser(*a, *b), high = larger(*a, *b);
 
     *a = low;
     *b = high;
@@ -46,32 +55,27 @@ static void sort_few(uint64_t *v, size_t n)
     }
 }
 
-/* a or b, by arithmetic: compilers turn a conditional expression back into a branch. */
-static inline uint64_t pick(uint64_t is_a, uint64_t a, uint64_t b)
-{
-    return b ^ ((a ^ b) & -is_a);
-}
-
-/* Merge two neighbours whose lengths differ by at most one. */
+/* Merge two neighbours whose lengths differ by at most one. From either end, `step` values have
+ * been given, j of them b's and so step - j of them a's. The value is chosen apart from the count,
+ * or the compiler makes one branch of both. */
 static void merge(const uint64_t *a, size_t n_a, size_t n_b, uint64_t *out)
 {
     const uint64_t *b = a + n_a;
     const uint64_t *a_end = b - 1, *b_end = b + n_b - 1;
     uint64_t *out_end = out + n_a + n_b - 1;
+    ptrdiff_t n_steps = (ptrdiff_t)(n_a < n_b ? n_a : n_b), j = 0, j_end = 0;
 
-    for (size_t i = n_a < n_b ? n_a : n_b; i; i--) {
-        uint64_t x = *a, y = *b, last_x = *a_end, last_y = *b_end;
-        uint64_t is_b = y < x, is_last_a = last_y < last_x;
+    for (ptrdiff_t step = 0; step < n_steps; step++) {
+        uint64_t x = a[step - j], y = b[j];
+        uint64_t last_x = a_end[j_end - step], last_y = b_end[-j_end];
 
-        *out++ = pick(is_b, y, x);
-        b += is_b;
-        a += 1 - is_b;
-        *out_end-- = pick(is_last_a, last_x, last_y);
-        a_end -= is_last_a;
-        b_end -= 1 - is_last_a;
+        out[step] = lesser(x, y);
+        j += y < x;
+        out_end[-step] = larger(last_x, last_y);
+        j_end += last_x <= last_y;
     }
     if (n_a != n_b)
-        *out = a == a_end ? *a : *b;
+        out[n_steps] = j + j_end < (ptrdiff_t)n_b ? b[j] : a[n_steps - j];
 }
 
 /* Where segment s of 2^level begins. s is below n, and n^2 fits 64 bits. */
