@@ -43,7 +43,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(PROTO_C:.c=.o)
 LIBRARY := $(BUILD)/libserinus.a
 BINARY  := $(BUILD)/serinus
 
-TEST_SOURCES  := $(wildcard tests/unit/*/*_test.c tests/golden/*_test.c tests/property/*_test.c \
+TEST_SOURCES  := $(wildcard tests/unit/*/*_test.c tests/property/*_test.c \
                             tests/integration/*_test.c)
 TESTS         := $(TEST_SOURCES:%.c=$(BUILD)/%)
 BENCH_SOURCES := $(wildcard tests/bench/bench_*.c)

@@ -22,9 +22,9 @@ import xml.etree.ElementTree as ElementTree
 PROGRAM_TIMEOUT_S = 300
 CORES = os.cpu_count() or 2
 PYTHON = "/usr/bin/python3"
+GOLDEN = "tests/e2e/test_golden.py"
 C_PARTS = {
     "unit": "tests/unit/*/*_test.c",
-    "golden": "tests/golden/*_test.c",
     "property": "tests/property/*_test.c",
     "integration": "tests/integration/*_test.c",
 }
@@ -132,7 +132,7 @@ def fuzz_part(name, build, flavour):
     return tally.done()
 
 
-def pytest_part(name, build, flavour, *more):
+def pytest_part(name, build, flavour, *arguments):
     tally = Tally(name)
     report = os.path.join(build, f"pytest-{name.replace(' ', '-')}.xml")
     if os.path.exists(report):
@@ -144,7 +144,7 @@ def pytest_part(name, build, flavour, *more):
         env["SERINUS_WRAPPER"] = "setarch -R"
     code, output = run(
         [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}",
-         "--durations=5", *more, "tests/e2e"],
+         *arguments],
         env, timeout_s=1800,
     )
     if os.path.exists(report):
@@ -186,7 +186,7 @@ def flavoured(build, flavour, wanted):
     if wanted("fuzz"):
         tallies.append(fuzz_part(f"fuzz corpora {flavour}", build, flavour))
     if wanted("e2e"):
-        tallies.append(pytest_part(f"e2e smoke {flavour}", build, flavour, "-m", "smoke"))
+        tallies.append(pytest_part(f"e2e smoke {flavour}", build, flavour, "-m", "smoke", "tests/e2e"))
     return tallies
 
 
@@ -195,7 +195,7 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--flavour", choices=["asan", "ubsan", "tsan"])
     parser.add_argument("--only", default="", help="parts, comma separated: "
-                        + ", ".join([*C_PARTS, "fuzz", "e2e", "asan"]))
+                        + ", ".join([*C_PARTS, "golden", "e2e", "fuzz", "asan"]))
     args = parser.parse_args()
     os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     only = set(filter(None, args.only.split(",")))
@@ -215,8 +215,10 @@ def main():
         for part, sources in C_PARTS.items():
             if wanted(part):
                 tallies.append(c_part(part, sources, args.build, None))
+        if wanted("golden"):
+            tallies.append(pytest_part("golden", args.build, None, GOLDEN))
         if wanted("e2e"):
-            tallies.append(pytest_part("e2e", args.build, None, "-m", "not torture"))
+            tallies.append(pytest_part("e2e", args.build, None, "tests/e2e", "--ignore", GOLDEN))
         if wanted("asan"):
             tallies += flavoured(os.path.join(args.build, "asan"), "asan", lambda part: True)
     passed = sum(tally.passed for tally in tallies)

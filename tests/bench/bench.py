@@ -76,7 +76,7 @@ def curl_config(url, directory):
 def time_curl(config):
     started = time.perf_counter()
     subprocess.run(["curl", "--silent", "--compressed", "--parallel", "--parallel-max", str(CONCURRENCY),
-                    "--config", config], check=True)
+                    "--config", config], check=True, stderr=subprocess.DEVNULL)
     return (time.perf_counter() - started) * 1000
 
 
@@ -148,7 +148,10 @@ def main():
         ours, curls = [], []
         before = fsyncs(service)
         for _ in range(args.pairs):
-            body = service.judge(config_id, request)
+            # Asked ten times a second, more often than any client: polling takes from the same two cores.
+            execution = service.start_canary(config_id, request)
+            while not (body := service.get(f"/canary/{execution}").json())["complete"]:
+                time.sleep(0.1)
             assert body["status"] == "succeeded" and len(body["result"]["judgeResult"]["results"]) == N_METRICS
             ours.append(body["endTimeMillis"] - body["startTimeMillis"])
             curls.append(time_curl(queries))
