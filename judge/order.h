@@ -11,11 +11,18 @@
 #define ORDER_LOWEST ((uint64_t)0)
 #define ORDER_HIGHEST UINT64_MAX
 
-static inline uint64_t order_key(double value)
+static inline uint64_t order_bits(double value)
 {
     uint64_t bits;
 
     memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+static inline uint64_t order_key(double value)
+{
+    uint64_t bits = order_bits(value);
+
     /* Negative doubles grow downwards: turn all their bits, and only the sign of the others. */
     return bits ^ ((uint64_t)((int64_t)bits >> 63) | ORDER_SIGN);
 }

@@ -51,11 +51,6 @@ struct shift {
     size_t n_kept;
 };
 
-static uint64_t cube_less_self(uint64_t n_tied)
-{
-    return n_tied * n_tied * n_tied - n_tied;
-}
-
 /* An array with one more element at either end. */
 #define FRAMED_ARRAY(arena, type, n) (arena_array((arena), type, (n) + 2) + 1)
 
@@ -69,11 +64,24 @@ static size_t fold(const double *sorted, size_t n, double *runs, size_t *start)
     start[0] = 0;
     start[1] = 1;
     for (size_t i = 1; i < n; i++) {
-        last += order_key(sorted[i]) != order_key(sorted[i - 1]);
+        last += order_bits(sorted[i]) != order_bits(sorted[i - 1]);
         runs[last] = sorted[i];
         start[last + 1] = i + 1;
     }
     return last + 1;
+}
+
+/* The sum of t^3 - t over the runs. */
+static uint64_t tie_sum_of(const size_t *start, size_t n_runs)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n_runs; i++) {
+        uint64_t t = start[i + 1] - start[i];
+
+        sum += t * t * t - t;
+    }
+    return sum;
 }
 
 static double larger(double a, double b)
@@ -97,7 +105,6 @@ struct shift *shift_create(const double *x, size_t n, const double *y, size_t m,
     struct shift *s = arena_new(arena, struct shift);
     double x_largest = larger(fabs(x[0]), fabs(x[n - 1]));
     double y_largest = larger(fabs(y[0]), fabs(y[m - 1]));
-    size_t *x_start;
 
     *s = (struct shift){.x = x, .y = y, .n = n, .m = m};
     /* |mu| is at most x_largest + y_largest, and |x - mu| that and x_largest */
@@ -107,25 +114,24 @@ struct shift *shift_create(const double *x, size_t n, const double *y, size_t m,
         return s;
 
     s->x_run = FRAMED_ARRAY(arena, double, n);
-    x_start = arena_array(arena, size_t, n + 1);
-    s->n_x_runs = fold(x, n, s->x_run, x_start);
-    s->x_points = x_start; /* in place: a start is not needed once its run's length is known */
-    for (size_t i = 0; i < s->n_x_runs; i++) {
-        s->x_points[i] = x_start[i + 1] - x_start[i];
-        s->own_tie_sum += cube_less_self(s->x_points[i]);
-    }
+    s->x_points = arena_array(arena, size_t, n + 1);
+    s->n_x_runs = fold(x, n, s->x_run, s->x_points);
+    if (s->n_x_runs < n)
+        s->own_tie_sum += tie_sum_of(s->x_points, s->n_x_runs);
+    for (size_t i = 0; i < s->n_x_runs; i++) /* from starts to lengths, in place */
+        s->x_points[i] = s->x_points[i + 1] - s->x_points[i];
     s->y_run = FRAMED_ARRAY(arena, double, m);
     s->y_start = arena_array(arena, size_t, m + 1);
     s->n_y_runs = fold(y, m, s->y_run, s->y_start);
+    if (s->n_y_runs < m)
+        s->own_tie_sum += tie_sum_of(s->y_start, s->n_y_runs);
     s->y_run[-1] = -INFINITY;
     s->y_run[s->n_y_runs] = INFINITY;
     s->y_key = FRAMED_ARRAY(arena, uint64_t, s->n_y_runs);
     s->y_key[-1] = ORDER_LOWEST;
     s->y_key[s->n_y_runs] = ORDER_HIGHEST;
-    for (size_t j = 0; j < s->n_y_runs; j++) {
+    for (size_t j = 0; j < s->n_y_runs; j++)
         s->y_key[j] = order_key(s->y_run[j]);
-        s->own_tie_sum += cube_less_self(s->y_start[j + 1] - s->y_start[j]);
-    }
     s->x_shifted = FRAMED_ARRAY(arena, double, s->n_x_runs);
     s->x_key = FRAMED_ARRAY(arena, uint64_t, s->n_x_runs);
     s->x_key[-1] = ORDER_LOWEST;
@@ -260,8 +266,8 @@ static inline __attribute__((always_inline)) uint64_t add_up(const struct shift 
         double down_here = x[i] - y_before[j], up_here = y[j] - x[i];
 
         u += is_distinct ? j : x_points[i] * y_start[j];
-        down = down_here < down ? down_here : down;
-        up = up_here < up ? up_here : up;
+        down = down < down_here ? down : down_here;
+        up = up < up_here ? up : up_here;
     }
     *gaps = (struct gaps){.down = down, .up = up};
     return 2 * u;
