@@ -109,9 +109,8 @@ static enum err_code find_route(struct request *request, struct error *err)
                          call->method_text);
 }
 
-static enum err_code overloaded(struct request_context *context, struct error *err)
+static enum err_code overloaded(struct error *err)
 {
-    atomic_fetch_add(&context->stats.n_refused, 1);
     return error_because(err, ERR_BUSY, "overloaded",
                          "the service has too many requests in hand; try again later");
 }
@@ -131,10 +130,10 @@ static enum err_code admit(struct request *request, struct error *err)
     context->buffered_bytes += request->reserved_bytes;
     if (context->n_admitted >= HTTP_MAX_IN_FLIGHT ||
         context->buffered_bytes > MAX_BUFFERED_BODY_BYTES)
-        return overloaded(context, err);
+        return overloaded(err);
     if (route->kind == ROUTE_FETCH) {
         if (context->n_fetches >= MAX_FETCHES)
-            return overloaded(context, err);
+            return overloaded(err);
         context->n_fetches++;
         request->is_fetch = true;
     }

@@ -1,5 +1,6 @@
 #include "api/respond.h"
 
+#include "api/stats.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/instant.h"
@@ -159,6 +160,7 @@ void respond_error(struct api_call *call, const struct error *err)
     json_t *path = json_stringn(call->target.path.bytes ? call->target.path.bytes : "",
                                 call->target.path.n_bytes);
 
+    stats_record_refusal(call->context->stats, error_reason(err));
     if (status >= MHD_HTTP_INTERNAL_SERVER_ERROR)
         log_warn(call->context->log, "request failed", LOG_STR("request", call->request_id),
                  LOG_STR("method", call->method_text),

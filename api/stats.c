@@ -19,6 +19,23 @@
 
 static const double buckets_s[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
 
+static const struct {
+    const char *reason, *limit;
+} limits[] = {
+    {"overloaded", "http.in_flight"},
+    {"deadline", "http.request_deadline"},
+    {"target_too_long", "http.target_bytes"},
+    {"headers_too_large", "http.header_bytes"},
+    {"too_many_parameters", "http.query_params"},
+    {"body_too_large", "http.body_bytes"},
+    {"json_too_deep", "json.depth"},
+    {"json_too_large", "json.values"},
+    {"queue_full", "queue.pending"},
+    {"disk_low", "disk.reserve"},
+    {"store_busy", "db.busy"},
+};
+_Static_assert(ARRAY_LEN(limits) == STATS_LIMITS, "one counter for each limit");
+
 /* One (route, status) that has occurred. */
 struct answered {
     struct answered *next;
@@ -87,6 +104,13 @@ void stats_record(struct stats *stats, const struct route *route, unsigned statu
     a->n++;
     a->sum_s += duration_s;
     pthread_mutex_unlock(&table->lock);
+}
+
+void stats_record_refusal(struct stats *stats, const char *reason)
+{
+    for (size_t i = 0; i < STATS_LIMITS; i++)
+        if (strcmp(limits[i].reason, reason) == 0)
+            atomic_fetch_add(&stats->n_refused[i], 1);
 }
 
 static void print_head(struct strbuf *out, const char *name, const char *type, const char *help)
@@ -240,9 +264,10 @@ void stats_print(struct stats *stats, struct arena *arena, struct strbuf *out)
                 (double)atomic_load(&stats->n_in_flight));
     print_gauge(out, "serinus_http_connections", "Open connections.",
                 (double)atomic_load(&stats->n_connections));
-    print_counter(out, "serinus_http_requests_refused_total",
-                  "Requests turned away because the server was full.",
-                  (double)atomic_load(&stats->n_refused));
+    print_head(out, "serinus_limit_refusals_total", "counter", "Requests refused, by limit.");
+    for (size_t i = 0; i < STATS_LIMITS; i++)
+        strbuf_printf(out, "serinus_limit_refusals_total{limit=\"%s\"} %" PRIuFAST64 "\n",
+                      limits[i].limit, atomic_load(&stats->n_refused[i]));
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     print_counter(out, "process_cpu_seconds_total", "CPU time used.",
                   (double)cpu.tv_sec + (double)cpu.tv_nsec / (double)NS_PER_S);

@@ -3,11 +3,12 @@ J: JSON, A: who may call) and bears its number; after each one the service still
 import concurrent.futures
 import json
 import re
+import signal
 import socket
 import time
 
 import pytest
-from conftest import Serinus, kayenta_yml
+from conftest import Serinus, kayenta_yml, matrix
 
 PATIENCE_S = 40
 JSON_TYPE = b"Content-Type: application/json\r\n"
@@ -404,6 +405,24 @@ def test_a15_no_cors_without_a_list(service):
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+def test_listed_origins_may(start_serinus):
+    server = start_serinus(kayenta_yml({"p": "http://127.0.0.1:1"}, "cors: {origins: ['https://deck.example']}\n"))
+    listed, other = b"Origin: https://deck.example", b"Origin: https://deck.example.evil"
+    preflight = send_raw(server, request(b"OPTIONS /canary", listed, b"Access-Control-Request-Method: POST"))
+    assert preflight.status == 200
+    assert preflight.headers["access-control-allow-origin"] == "https://deck.example"
+    assert preflight.headers["access-control-allow-methods"] == "POST, GET, OPTIONS, DELETE, PUT, PATCH"
+    assert preflight.headers["access-control-max-age"] == "3600"
+    assert preflight.headers["access-control-allow-headers"] == "x-requested-with, content-type"
+    answer = post(server, "/canary", b"{}", listed, b"Sec-Fetch-Site: cross-site")
+    assert answer.json()["message"] == "canaryConfig must be provided for ad-hoc requests"
+    assert answer.headers["access-control-allow-origin"] == "https://deck.example"
+    refused(post(server, "/canary", b"{}", other), 403, code="cross_site")
+    answer = get(server, "/judges", other)
+    assert answer.headers["vary"] == "Origin"
+    assert "access-control-allow-origin" not in answer.headers
+
+
 @pytest.mark.smoke
 def test_a16_foreign_host_names(service):
     for host in (b"evil.example", b"localhost.evil.example", b"127.0.0.1.evil.example:80"):
@@ -536,6 +555,58 @@ def test_http_1_0(service):
     answer = send_raw(service, b"GET /livez HTTP/1.0\r\n\r\n")
     assert answer.status == 200
     assert answer.is_closed
+
+
+FETCH = ("/fetch/prometheus/query?metricSetName=a&metricName=up&step=60&scope=x&customFilter=a%3D%22b%22"
+         "&start=2026-01-01T01:00:00Z&end=2026-01-01T02:00:00Z")
+
+
+def slow(seconds):
+    def answer(path, query):
+        time.sleep(seconds)
+        return 200, {}, matrix([1])
+
+    return answer
+
+
+@pytest.mark.smoke
+def test_a_stop_answers_what_is_in_hand(start_serinus, scripted_store):
+    server = start_serinus(kayenta_yml({"p": scripted_store.url}))
+    scripted_store.answer = slow(2)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answer = pool.submit(send_raw, server, request(b"POST " + FETCH.encode()), wait_s=20)
+        time.sleep(0.5)
+        assert server.stop() == 0
+        assert answer.result().status == 200, answer.result().raw
+        assert answer.result().headers["connection"] == "close"
+    with pytest.raises(OSError):
+        get(server, "/livez")
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path, scripted_store):
+    server = Serinus(tmp_path, kayenta_yml({"p": scripted_store.url}))
+    scripted_store.answer = slow(5)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        pool.submit(send_raw, server, request(b"POST " + FETCH.encode()), wait_s=20)
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert server.process.poll() is None
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(1) == 143
+
+
+def test_four_fetches_at_a_time(start_serinus, scripted_store):
+    server = start_serinus(kayenta_yml({"p": scripted_store.url}))
+    scripted_store.answer = slow(1)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        fetches = [pool.submit(send_raw, server, request(b"POST " + FETCH.encode()), wait_s=20) for _ in range(6)]
+        answers = [fetch.result() for fetch in fetches]
+    assert sorted(answer.status for answer in answers) == [200, 200, 200, 200, 503, 503]
+    for answer in answers:
+        if answer.status == 503:
+            assert answer.json()["code"] == "overloaded"
+            assert 1 <= int(answer.headers["retry-after"]) <= 5
 
 
 def test_idle_memory(service):

@@ -336,6 +336,10 @@ static void metrics_count_requests_by_route(void **state)
     stats_record(&f->stats, &api_routes[0], 200, 3000000);
     stats_record(&f->stats, &api_routes[0], 200, 70000000000);
     stats_record(&f->stats, NULL, 404, 1);
+    f->analyzer.fails = ERR_BUSY;
+    f->analyzer.reason = "queue_full";
+    ask(f, "POST", "/canary/x", "{}");
+    f->analyzer.fails = ERR_OK;
     ask(f, "GET", "/metrics", NULL);
     strbuf_clear(&f->call.body);
     strbuf_append(&f->call.body, f->call.reply.body.bytes, f->call.reply.body.n_bytes);
@@ -346,6 +350,8 @@ static void metrics_count_requests_by_route(void **state)
     HAS("duration_seconds_bucket{method=\"POST\",route=\"/canary\",code=\"200\",le=\"60\"} 1\n");
     HAS("duration_seconds_bucket{method=\"POST\",route=\"/canary\",code=\"200\",le=\"+Inf\"} 2\n");
     HAS("duration_seconds_sum{method=\"POST\",route=\"/canary\",code=\"200\"} 70.003\n");
+    HAS("serinus_limit_refusals_total{limit=\"queue.pending\"} 1\n");
+    HAS("serinus_limit_refusals_total{limit=\"http.in_flight\"} 0\n");
     HAS("\nprocess_resident_memory_bytes ");
     HAS("\nprocess_open_fds ");
     HAS("\nserinus_double 1\n");
