@@ -57,6 +57,11 @@ MUST_CHECK enum err_code store_config_list(struct store *store, const char *acco
 
 /* --- executions --- */
 
+enum execution_kind {
+    EXECUTION_CANARY,   /* one judgement; those of an analysis are of this kind, too */
+    EXECUTION_ANALYSIS, /* a stand-alone analysis: a series of judgements */
+};
+
 enum execution_state {
     EXECUTION_ACCEPTED, /* durable, not finished: what a restart goes on with */
     EXECUTION_SUCCEEDED,
@@ -66,6 +71,7 @@ enum execution_state {
 
 struct stored_execution {
     const char *id, *application, *account;
+    enum execution_kind kind;
     enum execution_state state;
     int64_t created_unix_ms, ended_unix_ms; /* ended: 0 until it has */
     struct str submission; /* JSON: all that is needed to run it, frozen at acceptance */
@@ -97,6 +103,7 @@ MUST_CHECK enum err_code store_execution_get(struct store *store, const char *id
                                              struct error *err);
 
 struct execution_filter {
+    enum execution_kind kind;
     const char *application; /* NULL: any */
     unsigned states;         /* bit (1u << state); 0: any */
     size_t limit, offset;

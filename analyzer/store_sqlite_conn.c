@@ -44,19 +44,21 @@ static const char *const statements[N_SQL] = {
                         " ON a.account = c.account AND a.config_id = c.id"
                         " WHERE c.account = ?1 ORDER BY c.name, c.id, a.position",
     [SQL_EXECUTION_INSERT] =
-        "INSERT INTO execution (id, application, account, state, created_unix_ms, ended_unix_ms,"
-        " submission_json, body_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO execution (id, application, account, kind, state, created_unix_ms,"
+        " ended_unix_ms, submission_json, body_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [SQL_EXECUTION_FINISH] = "UPDATE execution SET state = ?2, ended_unix_ms = ?3, body_json = ?4"
                              " WHERE id = ?1 AND state = 0",
 #define EXECUTION_COLUMNS                                                                          \
-    "SELECT id, application, account, state, created_unix_ms, ended_unix_ms, submission_json,"     \
-    " body_json FROM execution "
+    "SELECT id, application, account, kind, state, created_unix_ms, ended_unix_ms,"                \
+    " submission_json, body_json FROM execution "
 #define NEWEST_FIRST " ORDER BY created_unix_ms DESC, id DESC LIMIT ?3 OFFSET ?4"
     [SQL_EXECUTION_GET] = EXECUTION_COLUMNS "WHERE id = ?1",
-    [SQL_EXECUTION_LIST] = EXECUTION_COLUMNS "WHERE (?2 = 0 OR ?2 & (1 << state))" NEWEST_FIRST,
-    [SQL_EXECUTION_LIST_APPLICATION] =
-        EXECUTION_COLUMNS "WHERE application = ?1 AND (?2 = 0 OR ?2 & (1 << state))" NEWEST_FIRST,
-    [SQL_EXECUTION_LIST_UNFINISHED] = EXECUTION_COLUMNS "WHERE state = 0" NEWEST_FIRST,
+    [SQL_EXECUTION_LIST] =
+        EXECUTION_COLUMNS "WHERE kind = ?5 AND (?2 = 0 OR ?2 & (1 << state))" NEWEST_FIRST,
+    [SQL_EXECUTION_LIST_APPLICATION] = EXECUTION_COLUMNS
+    "WHERE application = ?1 AND kind = ?5 AND (?2 = 0 OR ?2 & (1 << state))" NEWEST_FIRST,
+    [SQL_EXECUTION_LIST_UNFINISHED] =
+        EXECUTION_COLUMNS "WHERE state = 0 AND kind = ?5" NEWEST_FIRST,
     [SQL_SERIES_PUT] = "INSERT INTO series (kind, account, id, updated_unix_ms, payload)"
                        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (kind, account, id) DO UPDATE SET"
                        " updated_unix_ms = excluded.updated_unix_ms, payload = excluded.payload",
@@ -79,7 +81,8 @@ static const char *const migrations[] = {
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE execution ("
     " id TEXT NOT NULL PRIMARY KEY, application TEXT NOT NULL, account TEXT NOT NULL,"
-    " state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3), created_unix_ms INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3), created_unix_ms "
+    "INTEGER NOT NULL,"
     " ended_unix_ms INTEGER NOT NULL, submission_json TEXT NOT NULL, body_json TEXT NOT NULL)"
     " STRICT;"
     "CREATE INDEX execution_by_application ON execution"

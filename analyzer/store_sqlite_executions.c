@@ -15,11 +15,12 @@ static enum err_code accept_row(struct sqlite_conn *conn, const void *args, stru
     sqlite_bind_text(stmt, 1, execution->id);
     sqlite_bind_text(stmt, 2, execution->application);
     sqlite_bind_text(stmt, 3, execution->account);
-    sqlite3_bind_int(stmt, 4, (int)execution->state);
-    sqlite3_bind_int64(stmt, 5, execution->created_unix_ms);
-    sqlite3_bind_int64(stmt, 6, execution->ended_unix_ms);
-    sqlite_bind_str(stmt, 7, execution->submission);
-    sqlite_bind_str(stmt, 8, execution->body);
+    sqlite3_bind_int(stmt, 4, (int)execution->kind);
+    sqlite3_bind_int(stmt, 5, (int)execution->state);
+    sqlite3_bind_int64(stmt, 6, execution->created_unix_ms);
+    sqlite3_bind_int64(stmt, 7, execution->ended_unix_ms);
+    sqlite_bind_str(stmt, 8, execution->submission);
+    sqlite_bind_str(stmt, 9, execution->body);
     if (sqlite_conn_run(conn, stmt, "store the execution", &why) == ERR_OK)
         return ERR_OK;
     if (sqlite3_extended_errcode(conn->db) == SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -120,11 +121,12 @@ static void read_execution(sqlite3_stmt *stmt, struct arena *arena, struct store
         .id = sqlite_column_copy(stmt, 0, arena),
         .application = sqlite_column_copy(stmt, 1, arena),
         .account = sqlite_column_copy(stmt, 2, arena),
-        .state = (enum execution_state)sqlite3_column_int(stmt, 3),
-        .created_unix_ms = sqlite3_column_int64(stmt, 4),
-        .ended_unix_ms = sqlite3_column_int64(stmt, 5),
-        .submission = sqlite_column_str(stmt, 6, arena),
-        .body = sqlite_column_str(stmt, 7, arena),
+        .kind = (enum execution_kind)sqlite3_column_int(stmt, 3),
+        .state = (enum execution_state)sqlite3_column_int(stmt, 4),
+        .created_unix_ms = sqlite3_column_int64(stmt, 5),
+        .ended_unix_ms = sqlite3_column_int64(stmt, 6),
+        .submission = sqlite_column_str(stmt, 7, arena),
+        .body = sqlite_column_str(stmt, 8, arena),
     };
 }
 
@@ -183,6 +185,7 @@ enum err_code store_execution_list(struct store *store, const struct execution_f
     sqlite3_bind_int64(stmt, 2, filter->states);
     sqlite3_bind_int64(stmt, 3, as_int64(filter->limit));
     sqlite3_bind_int64(stmt, 4, as_int64(filter->offset));
+    sqlite3_bind_int(stmt, 5, (int)filter->kind);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         if (n == capacity) {
             struct stored_execution *more;
