@@ -347,19 +347,20 @@ static void executions_are_listed(void **state)
         struct execution_filter filter;
         const char *ids;
     } cases[] = {
-        {{NULL, 0, SIZE_MAX, 0}, "fdbcae"},
-        {{"x", 0, SIZE_MAX, 0}, "dbae"},
-        {{"y", 0, 10, 0}, "fc"},
-        {{"z", 0, 10, 0}, ""},
-        {{NULL, 1u << EXECUTION_ACCEPTED, 10, 0}, "ce"},
-        {{"x", 1u << EXECUTION_ACCEPTED, 10, 0}, "e"},
-        {{NULL, 1u << EXECUTION_SUCCEEDED | 1u << EXECUTION_CANCELLED, 10, 0}, "fda"},
-        {{"x", 1u << EXECUTION_FAILED | 1u << EXECUTION_SUCCEEDED, 10, 0}, "ba"},
-        {{"x", 0, 2, 0}, "db"},
-        {{"x", 0, 2, 2}, "ae"},
-        {{"x", 0, 2, SIZE_MAX}, ""},
-        {{NULL, 1u << EXECUTION_ACCEPTED, 1, 1}, "e"},
-        {{"x", 0, 0, 0}, ""},
+        {{EXECUTION_CANARY, NULL, 0, SIZE_MAX, 0}, "fdbcae"},
+        {{EXECUTION_CANARY, "x", 0, SIZE_MAX, 0}, "dbae"},
+        {{EXECUTION_CANARY, "y", 0, 10, 0}, "fc"},
+        {{EXECUTION_CANARY, "z", 0, 10, 0}, ""},
+        {{EXECUTION_CANARY, NULL, 1u << EXECUTION_ACCEPTED, 10, 0}, "ce"},
+        {{EXECUTION_CANARY, "x", 1u << EXECUTION_ACCEPTED, 10, 0}, "e"},
+        {{EXECUTION_CANARY, NULL, 1u << EXECUTION_SUCCEEDED | 1u << EXECUTION_CANCELLED, 10, 0},
+         "fda"},
+        {{EXECUTION_CANARY, "x", 1u << EXECUTION_FAILED | 1u << EXECUTION_SUCCEEDED, 10, 0}, "ba"},
+        {{EXECUTION_CANARY, "x", 0, 2, 0}, "db"},
+        {{EXECUTION_CANARY, "x", 0, 2, 2}, "ae"},
+        {{EXECUTION_CANARY, "x", 0, 2, SIZE_MAX}, ""},
+        {{EXECUTION_CANARY, NULL, 1u << EXECUTION_ACCEPTED, 1, 1}, "e"},
+        {{EXECUTION_CANARY, "x", 0, 0, 0}, ""},
     };
     struct error err = {0};
 
