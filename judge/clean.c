@@ -1,6 +1,5 @@
 #include "judge/clean.h"
 
-#include "judge/describe.h"
 #include "judge/sort.h"
 
 #include <math.h>

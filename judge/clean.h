@@ -5,13 +5,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/metric_set.h"
+#include "judge/describe.h"
 #include "judge/policy.h"
-
-struct sample {
-    double *values; /* in the order they were measured, no NaN */
-    double *sorted; /* the same in the order of sort.h */
-    size_t n;
-};
 
 /* First the NaN strategy, then the outliers of what is left: with Q1 and Q3 the quartiles and f the
  * factor, values strictly below min(P1, Q1 - f (Q3 - Q1)) or above max(P99, Q3 + f (Q3 - Q1)) go.

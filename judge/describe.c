@@ -13,40 +13,57 @@ double describe_percentile(const double *sorted, size_t n, double p)
     return sorted[below] + (position - whole) * (sorted[below + 1] - sorted[below]);
 }
 
-static double mean_of(const double *values, size_t n)
+/* One number a side, added and multiplied lane by lane. */
+typedef double both __attribute__((vector_size(16)));
+
+/* Sums of (v - offset) and of its square. */
+struct sums {
+    both plain, square;
+};
+
+static struct sums sum_sides(const struct sample samples[N_SIDES], both offset)
 {
-    double sum = 0, rest = 0, mean;
+    const double *first = samples[0].values, *second = samples[1].values;
+    size_t n_common = samples[0].n < samples[1].n ? samples[0].n : samples[1].n;
+    struct sums sums = {{0, 0}, {0, 0}};
 
-    for (size_t i = 0; i < n; i++)
-        sum += values[i];
-    mean = sum / (double)n;
-    for (size_t i = 0; i < n; i++)
-        rest += values[i] - mean;
-    return mean + rest / (double)n;
-}
+    for (size_t i = 0; i < n_common; i++) {
+        both d = (both){first[i], second[i]} - offset;
 
-static double std_of(const double *values, size_t n, double mean)
-{
-    double squares = 0, rest = 0;
-
-    if (n == 1)
-        return 0;
-    for (size_t i = 0; i < n; i++) {
-        double d = values[i] - mean;
-
-        squares += d * d;
-        rest += d;
+        sums.plain += d;
+        sums.square += d * d;
     }
-    return sqrt((squares - rest * rest / (double)n) / (double)(n - 1));
+    for (int side = 0; side < N_SIDES; side++) {
+        for (size_t i = n_common; i < samples[side].n; i++) {
+            double d = samples[side].values[i] - offset[side];
+
+            sums.plain[side] += d;
+            sums.square[side] += d * d;
+        }
+    }
+    return sums;
 }
 
-void describe(const double *values, const double *sorted, size_t n, struct side_stats *out)
+void describe_sides(const struct sample samples[N_SIDES], struct side_stats out[N_SIDES])
 {
-    *out = (struct side_stats){.count = n};
-    if (n == 0)
-        return;
-    out->min = sorted[0];
-    out->max = sorted[n - 1];
-    out->mean = mean_of(values, n);
-    out->std = std_of(values, n, out->mean);
+    const both n = {(double)samples[0].n, (double)samples[1].n};
+    both mean = sum_sides(samples, (both){0, 0}).plain / n;
+    struct sums around;
+
+    mean += sum_sides(samples, mean).plain / n;
+    around = sum_sides(samples, mean);
+    for (int side = 0; side < N_SIDES; side++) {
+        const struct sample *sample = &samples[side];
+
+        out[side] = (struct side_stats){.count = sample->n};
+        if (sample->n == 0)
+            continue;
+        out[side].min = sample->sorted[0];
+        out[side].max = sample->sorted[sample->n - 1];
+        out[side].mean = mean[side];
+        if (sample->n > 1)
+            out[side].std =
+                sqrt((around.square[side] - around.plain[side] * around.plain[side] / n[side]) /
+                     (n[side] - 1));
+    }
 }

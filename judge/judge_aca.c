@@ -61,16 +61,15 @@ static void add_noise(const struct metric_pair *pair, struct sample samples[N_SI
                       double means[N_SIDES], struct arena *arena)
 {
     uint64_t state = noise_seed(pair->name, pair->sides[SIDE_EXPERIMENT].start_unix_ms);
+    struct side_stats noisy[N_SIDES];
 
     for (int side = 0; side < N_SIDES; side++) {
-        struct sample *sample = &samples[side];
-        struct side_stats noisy;
-
-        noise_add(sample->values, sample->n, &state);
-        sort_doubles(sample->values, sample->n, sample->sorted, arena);
-        describe(sample->values, sample->sorted, sample->n, &noisy);
-        means[side] = noisy.mean;
+        noise_add(samples[side].values, samples[side].n, &state);
+        sort_doubles(samples[side].values, samples[side].n, samples[side].sorted, arena);
     }
+    describe_sides(samples, noisy);
+    for (int side = 0; side < N_SIDES; side++)
+        means[side] = noisy[side].mean;
 }
 
 static void classify_shift(const struct metric_pair *pair, const struct metric_policy *policy,
@@ -143,8 +142,8 @@ static enum err_code aca_classify(const struct metric_pair *pair,
     for (int side = 0; side < N_SIDES; side++) {
         if (clean_side(&pair->sides[side], policy, scratch, &samples[side], err))
             return err->code;
-        describe(samples[side].values, samples[side].sorted, samples[side].n, &out->stats[side]);
     }
+    describe_sides(samples, out->stats);
     if (samples[0].n == 0 || samples[1].n == 0)
         settle_empty(pair, policy, arena, out);
     else if (is_same(&samples[0], &samples[1]))

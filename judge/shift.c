@@ -341,31 +341,35 @@ static const struct shift_count *remembered(const struct shift *s, double mu)
     return NULL;
 }
 
-struct shift_count shift_count(struct shift *shift, double mu)
+/* Apart from shift_count(), so that what is remembered is answered at once. */
+static __attribute__((noinline)) struct shift_count count_afresh(struct shift *s, double mu)
 {
-    const struct shift_count *known = remembered(shift, mu);
     struct gaps gaps = {.up = INFINITY, .down = INFINITY};
-    struct shift_count count = {.tie_sum = (double)shift->own_tie_sum};
+    struct shift_count count = {.tie_sum = (double)s->own_tie_sum};
     uint64_t twice_u;
     size_t meet;
 
-    if (known)
-        return *known;
-    if (shift->is_plain)
-        return plain_merge(shift, mu);
-    if (!shift->may_merge && count_apart(shift, mu, &count))
+    if (s->is_plain)
+        return plain_merge(s, mu);
+    if (!s->may_merge && count_apart(s, mu, &count))
         return count;
-    shift_runs(shift, mu);
-    if (shift->may_merge && has_merged(shift))
-        return plain_merge(shift, mu);
-    meet = walk(shift);
-    twice_u =
-        add_up_all(shift, meet, shift->n_x_runs == shift->n && shift->n_y_runs == shift->m, &gaps);
+    shift_runs(s, mu);
+    if (s->may_merge && has_merged(s))
+        return plain_merge(s, mu);
+    meet = walk(s);
+    twice_u = add_up_all(s, meet, s->n_x_runs == s->n && s->n_y_runs == s->m, &gaps);
     if (gaps.up == 0) {
-        add_ties(shift, shift->n_below_front, 0, meet, &twice_u, &count.tie_sum);
-        add_ties(shift, shift->n_below_back, meet, shift->n_x_runs, &twice_u, &count.tie_sum);
+        add_ties(s, s->n_below_front, 0, meet, &twice_u, &count.tie_sum);
+        add_ties(s, s->n_below_back, meet, s->n_x_runs, &twice_u, &count.tie_sum);
     }
     count.u = (double)twice_u / 2;
-    keep_plateau(shift, mu, &gaps, &count);
+    keep_plateau(s, mu, &gaps, &count);
     return count;
+}
+
+struct shift_count shift_count(struct shift *shift, double mu)
+{
+    const struct shift_count *known = remembered(shift, mu);
+
+    return known ? *known : count_afresh(shift, mu);
 }

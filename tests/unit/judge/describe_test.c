@@ -8,6 +8,17 @@
 
 #define MAX_POINTS 16
 
+static struct sample sample_of(const double *values, size_t n, struct arena *arena)
+{
+    struct sample sample = {arena_array(arena, double, n), arena_array(arena, double, n), n};
+
+    for (size_t i = 0; i < n; i++)
+        sample.values[i] = values[i];
+    sort_doubles(values, n, sample.sorted, arena);
+    return sample;
+}
+
+/* Each case beside each other one, on either side: the sides do not mix, whatever their lengths. */
 static void describe_reference_values(void **state)
 {
     static const struct {
@@ -24,19 +35,26 @@ static void describe_reference_values(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(cases) * ARRAY_LEN(cases); i++) {
+        const size_t which[N_SIDES] = {i / ARRAY_LEN(cases), i % ARRAY_LEN(cases)};
         struct arena *arena = arena_create();
-        struct side_stats got;
-        double sorted[MAX_POINTS];
+        struct sample samples[N_SIDES];
+        struct side_stats got[N_SIDES];
 
-        row("%s", cases[i].name);
-        sort_doubles(cases[i].values, cases[i].want.count, sorted, arena);
-        describe(cases[i].values, sorted, cases[i].want.count, &got);
-        assert_int_equal(cases[i].want.count, got.count);
-        assert_near(cases[i].want.min, got.min, 0);
-        assert_near(cases[i].want.max, got.max, 0);
-        assert_near(cases[i].want.mean, got.mean, 0);
-        assert_near(cases[i].want.std, got.std, 0);
+        for (int side = 0; side < N_SIDES; side++)
+            samples[side] =
+                sample_of(cases[which[side]].values, cases[which[side]].want.count, arena);
+        describe_sides(samples, got);
+        for (int side = 0; side < N_SIDES; side++) {
+            const struct side_stats *want = &cases[which[side]].want;
+
+            row("%s", cases[which[side]].name);
+            assert_int_equal(want->count, got[side].count);
+            assert_near(want->min, got[side].min, 0);
+            assert_near(want->max, got[side].max, 0);
+            assert_near(want->mean, got[side].mean, 0);
+            assert_near(want->std, got[side].std, 0);
+        }
         arena_free(arena);
     }
 }
