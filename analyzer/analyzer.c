@@ -4,6 +4,7 @@
  * again from its submission, which is all that planning depends on besides the settings. */
 #include "analyzer/analyzer_state.h"
 
+#include "analyzer/analysis.h"
 #include "analyzer/canary_config.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -119,16 +120,56 @@ static void live_add(struct analyzer *analyzer, struct live *live)
     start_waiting(analyzer);
 }
 
+/* Out of the table, whose reference is given back. Under the lock; unlock, then call live_left().
+ */
+static void live_leave(struct analyzer *analyzer, struct live *live)
+{
+    tdelete(live, &analyzer->live, compare_ids);
+    analyzer->n_live--;
+    count_application(analyzer, live->application, -1);
+}
+
+static void live_left(struct analyzer *analyzer, struct live *live)
+{
+    char *analysis_id = live->analysis_id ? mem_strdup(live->analysis_id) : NULL;
+
+    live_unref(live);
+    start_waiting(analyzer);
+    if (analysis_id)
+        analysis_wake(analyzer, analysis_id);
+    free(analysis_id);
+}
+
 static void live_remove(struct analyzer *analyzer, struct live *live)
 {
     pthread_mutex_lock(&analyzer->lock);
-    tdelete(live, &analyzer->live, compare_ids);
-    analyzer->n_live--;
+    live_leave(analyzer, live);
     analyzer->n_running--;
-    count_application(analyzer, live->application, -1);
     pthread_mutex_unlock(&analyzer->lock);
-    live_unref(live);
-    start_waiting(analyzer);
+    live_left(analyzer, live);
+}
+
+/* Stop it if it runs; take it out of the table if it still waits. */
+static void live_cancel(struct analyzer *analyzer, struct live *live)
+{
+    struct live **at = &analyzer->waiting_first;
+    bool is_waiting;
+
+    pthread_mutex_lock(&analyzer->lock);
+    while (*at && *at != live)
+        at = &(*at)->next_waiting;
+    is_waiting = *at == live;
+    if (is_waiting) {
+        *at = live->next_waiting;
+        if (!*at)
+            analyzer->waiting_last = at;
+        live_leave(analyzer, live);
+    } else if (live->execution) {
+        execution_cancel(live->execution);
+    }
+    pthread_mutex_unlock(&analyzer->lock);
+    if (is_waiting)
+        live_left(analyzer, live);
 }
 
 /* --- the end --- */
@@ -232,6 +273,40 @@ static void execution_ended(struct execution *execution)
     live_remove(analyzer, live);
 }
 
+enum err_code analyzer_execution_cancel(struct analyzer *analyzer, const char *id,
+                                        struct error *err)
+{
+    struct live *live = live_find(analyzer, id);
+    struct stored_execution ended = {
+        .state = EXECUTION_CANCELLED,
+        .ended_unix_ms = clock_wall_ms(),
+    };
+    struct strbuf body = {0};
+
+    if (!live) {
+        struct arena *arena = arena_create();
+
+        (void)(store_execution_get(analyzer->store, id, arena, &ended, err) == ERR_OK);
+        arena_free(arena);
+        return err->code;
+    }
+    pthread_mutex_lock(&analyzer->lock);
+    report_cancelled(&live->frozen, live->execution, ended.ended_unix_ms, &body);
+    pthread_mutex_unlock(&analyzer->lock);
+    ended.id = live->id;
+    ended.application = live->application;
+    ended.account = live->storage_account;
+    ended.body = strbuf_view(&body);
+    /* The first end that is stored stays: a verdict that was faster stands. */
+    if (store_execution_finish(analyzer->store, &ended, NULL, 0, err) == ERR_CONFLICT)
+        *err = (struct error){0};
+    else if (!err->code)
+        live_cancel(analyzer, live);
+    strbuf_clear(&body);
+    live_unref(live);
+    return err->code;
+}
+
 /* --- the start --- */
 
 /* Plan an execution from its submission, which is taken; the same for a new one and one found after
@@ -250,6 +325,7 @@ static enum err_code live_create(struct analyzer *analyzer, const char *id, json
     live->id = arena_strdup(arena, id);
     live->application = arena_strdup(arena, member_text(live, "application"));
     live->storage_account = arena_strdup(arena, member_text(live, "storageAccountName"));
+    live->analysis_id = member_text(live, "analysisId");
     atomic_store(&live->n_refs, 1);
     if (settings_account_find(analyzer->settings, member_text(live, "metricsAccountName"),
                               ROLE_METRICS, &account, err) ||
@@ -287,9 +363,9 @@ static const char *start_application(const struct canary_start *start, char *buf
 }
 
 /* The config of a start: given in the request, or read from the store. */
-static enum err_code start_config(struct analyzer *analyzer, const struct canary_start *start,
-                                  const char *configuration_account, json_t **out,
-                                  struct error *err)
+enum err_code analyzer_start_config(struct analyzer *analyzer, const struct canary_start *start,
+                                    const char *configuration_account, json_t **out,
+                                    struct error *err)
 {
     struct arena *arena;
     struct stored_config stored;
@@ -335,14 +411,15 @@ static json_t *submission_make(const struct canary_start *start, const char *app
     return out;
 }
 
-static enum err_code accept(struct analyzer *analyzer, struct live *live, int64_t now_unix_ms,
-                            struct error *err)
+static enum err_code store_accepted(struct analyzer *analyzer, struct live *live,
+                                    int64_t now_unix_ms, struct error *err)
 {
     struct strbuf text = {0};
     struct stored_execution accepted = {
         .id = live->id,
         .application = live->application,
         .account = live->storage_account,
+        .kind = EXECUTION_CANARY,
         .state = EXECUTION_ACCEPTED,
         .created_unix_ms = now_unix_ms,
     };
@@ -354,6 +431,23 @@ static enum err_code accept(struct analyzer *analyzer, struct live *live, int64_
     return err->code;
 }
 
+enum err_code analyzer_accept(struct analyzer *analyzer, const char *id, json_t *submission,
+                              struct error *err)
+{
+    int64_t now_unix_ms = json_integer_value(json_object_get(submission, "buildTimeMillis"));
+    struct live *live;
+
+    if (live_create(analyzer, id, submission, &live, err))
+        return err->code;
+    /* a judgement of an analysis has had its place in the queue since the analysis was accepted */
+    if ((!live->analysis_id && check_room(analyzer, live->application, err)) ||
+        store_accepted(analyzer, live, now_unix_ms, err))
+        live_unref(live);
+    else
+        live_add(analyzer, live);
+    return err->code;
+}
+
 enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct canary_start *start,
                                     struct arena *arena, const char **out_id, struct error *err)
 {
@@ -361,7 +455,6 @@ enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct cana
     int64_t now_unix_ms = clock_wall_ms();
     char id[ULID_BYTES], host[HOST_NAME_MAX + 16];
     json_t *submission, *config;
-    struct live *live;
 
     if (atomic_load(&analyzer->is_draining))
         return error_because(err, ERR_BUSY, "draining", "the service is stopping; try again later");
@@ -376,19 +469,13 @@ enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct cana
         return err->code;
     if (!start->execution_request)
         return error_because(err, ERR_INVALID, "bad_type", "the execution request is missing");
-    if (start_config(analyzer, start, configuration ? configuration->name : NULL, &config, err))
+    if (analyzer_start_config(analyzer, start, configuration ? configuration->name : NULL, &config,
+                              err))
         return err->code;
     submission = submission_make(start, start_application(start, host, sizeof(host)), metrics,
                                  storage, configuration, config, now_unix_ms);
-    if (live_create(analyzer, id_ulid(now_unix_ms, id), submission, &live, err) == ERR_OK) {
-        if (check_room(analyzer, live->application, err) ||
-            accept(analyzer, live, now_unix_ms, err)) {
-            live_unref(live);
-        } else {
-            *out_id = arena_strdup(arena, id);
-            live_add(analyzer, live);
-        }
-    }
+    if (analyzer_accept(analyzer, id_ulid(now_unix_ms, id), submission, err) == ERR_OK)
+        *out_id = arena_strdup(arena, id);
     return err->code;
 }
 
@@ -467,7 +554,8 @@ enum err_code analyzer_create(const struct settings *settings, struct log *log,
         fetch_create(log, &analyzer->fetch, err) ||
         worker_pool_create("analyzer", settings->workers, QUEUE_MAX_PENDING, &analyzer->pool,
                            err) ||
-        recover(analyzer, err)) {
+        scheduler_create(analysis_due, analyzer, &analyzer->scheduler, err) ||
+        recover(analyzer, err) || analysis_recover(analyzer, err)) {
         analyzer_free(analyzer);
         return err->code;
     }
@@ -490,10 +578,12 @@ void analyzer_free(struct analyzer *analyzer)
     if (!analyzer)
         return;
     analyzer_drain(analyzer);
+    scheduler_stop(analyzer->scheduler);
     if (analyzer->fetch)
         fetch_stop(analyzer->fetch);  /* what is under way ends as cancelled ... */
     worker_pool_free(analyzer->pool); /* ... which the workers see to, without storing it */
     fetch_free(analyzer->fetch);
+    scheduler_free(analyzer->scheduler);
     tdestroy(analyzer->live, live_forget);
     store_close(analyzer->store);
     json_decref(analyzer->n_live_by_application);

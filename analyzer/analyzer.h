@@ -68,10 +68,32 @@ MUST_CHECK enum err_code analyzer_execution_list(struct analyzer *analyzer,
                                                  const struct execution_query *query,
                                                  struct arena *arena, struct str *out,
                                                  struct error *err);
+/* End it as canceled; durable on return, so that a restart does not run it again. One that has
+ * ended stays as it is. ERR_NOT_FOUND when there is none. */
+MUST_CHECK enum err_code analyzer_execution_cancel(struct analyzer *analyzer, const char *id,
+                                                   struct error *err);
 /* A finished execution as one document for `serinus replay` (schema serinus.bundle/v1). */
 MUST_CHECK enum err_code analyzer_execution_bundle(struct analyzer *analyzer, const char *id,
                                                    struct arena *arena, struct str *out,
                                                    struct error *err);
+
+/* --- stand-alone analyses: a series of judgements over a lifetime --- */
+struct analysis_start {
+    const char *user;           /* NULL or "": "anonymous" */
+    struct canary_start canary; /* whose execution_request is a CanaryAnalysisExecutionRequest */
+};
+/* Check everything, freeze the plan of all judgements, store; returns once that is durable. */
+MUST_CHECK enum err_code analyzer_analysis_start(struct analyzer *analyzer,
+                                                 const struct analysis_start *start,
+                                                 struct arena *arena, const char **out_id,
+                                                 struct error *err);
+MUST_CHECK enum err_code analyzer_analysis_get(struct analyzer *analyzer, const char *id,
+                                               struct arena *arena, struct str *out,
+                                               struct error *err);
+/* End it as canceled, its running judgement too; durable on return. One that has ended stays as it
+ * is. ERR_NOT_FOUND when there is none. */
+MUST_CHECK enum err_code analyzer_analysis_cancel(struct analyzer *analyzer, const char *id,
+                                                  struct error *err);
 
 /* --- series, accounts, judges --- */
 MUST_CHECK enum err_code analyzer_series_get(struct analyzer *analyzer, enum series_kind kind,

@@ -5,6 +5,7 @@
 #include "analyzer/analyzer.h"
 #include "analyzer/execution.h"
 #include "analyzer/report.h"
+#include "analyzer/scheduler.h"
 #include "base/worker_pool.h"
 #include "collectors/fetch.h"
 #include <pthread.h>
@@ -19,6 +20,7 @@ struct live {
     const char *id; /* first member: the table is ordered by it */
     const char *application;
     const char *storage_account;
+    const char *analysis_id; /* the analysis it is a judgement of, or NULL */
     json_t *submission;
     struct report_frozen frozen;
     struct arena *arena; /* holds the plan and the texts above */
@@ -41,6 +43,7 @@ struct analyzer {
     struct store *store;
     struct fetch *fetch;
     struct worker_pool *pool;
+    struct scheduler *scheduler;
     atomic_bool is_draining;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -55,6 +58,17 @@ struct analyzer {
 /* A reference to the live execution, or NULL; give it back with live_unref(). */
 struct live *live_find(struct analyzer *analyzer, const char *id);
 void live_unref(struct live *live);
+
+/* The config of a start as a view, given in the request or read from the store. A new reference. */
+MUST_CHECK enum err_code analyzer_start_config(struct analyzer *analyzer,
+                                               const struct canary_start *start,
+                                               const char *configuration_account, json_t **out,
+                                               struct error *err);
+
+/* Plan an execution from its submission, which is taken, store it, and let it run. Returns once it
+ * is durable. ERR_CONFLICT when the id is taken already. */
+MUST_CHECK enum err_code analyzer_accept(struct analyzer *analyzer, const char *id,
+                                         json_t *submission, struct error *err);
 
 /* Count an execution that has ended. */
 void analyzer_count(struct analyzer *analyzer, const struct live *live,

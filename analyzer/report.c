@@ -196,6 +196,20 @@ void report_status(const struct report_frozen *frozen, const struct execution *e
     write_body(body, frozen, out);
 }
 
+void report_cancelled(const struct report_frozen *frozen, const struct execution *execution,
+                      int64_t ended_unix_ms, struct strbuf *out)
+{
+    json_t *body = status_members(frozen, execution, "canceled", true);
+    json_t *status;
+    const char *stage;
+
+    json_object_foreach (json_object_get(body, "stageStatus"), stage, status)
+        if (strcmp(json_string_value(status), stage_name(STAGE_RUNNING)) == 0)
+            json_string_set(status, stage_name(STAGE_CANCELED));
+    set_time(body, "endTime", ended_unix_ms);
+    write_body(body, frozen, out);
+}
+
 void report_unplannable(const struct report_frozen *frozen, const struct error *err,
                         struct strbuf *out)
 {

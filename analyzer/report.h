@@ -29,6 +29,10 @@ struct report_frozen report_freeze(const char *id, const json_t *submission, str
 void report_status(const struct report_frozen *frozen, const struct execution *execution,
                    bool has_ended, struct strbuf *out);
 
+/* The same for one that is cancelled while it waits or runs; what is under way becomes canceled. */
+void report_cancelled(const struct report_frozen *frozen, const struct execution *execution,
+                      int64_t ended_unix_ms, struct strbuf *out);
+
 /* The same for an execution that could not even be planned again after a restart. */
 void report_unplannable(const struct report_frozen *frozen, const struct error *err,
                         struct strbuf *out);

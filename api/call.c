@@ -133,3 +133,27 @@ enum err_code call_json_object(struct api_call *call, const json_t **out, struct
     *out = json;
     return ERR_OK;
 }
+
+static enum err_code half(const json_t *body, const char *key, const json_t **out,
+                          struct error *err)
+{
+    *out = json_object_get(body, key);
+    if (!*out || json_is_null(*out))
+        return error_set(err, ERR_INVALID, "%s must be provided for ad-hoc requests", key);
+    if (!json_is_object(*out)) {
+        error_because(err, ERR_INVALID, "bad_type", "%s must be an object", key);
+        return error_point(err, "/%s", key);
+    }
+    return ERR_OK;
+}
+
+enum err_code call_ad_hoc_halves(struct api_call *call, const json_t **canary_config,
+                                 const json_t **execution_request, struct error *err)
+{
+    const json_t *body;
+
+    if (call_json_object(call, &body, err) || half(body, "canaryConfig", canary_config, err) ||
+        half(body, "executionRequest", execution_request, err))
+        return err->code;
+    return ERR_OK;
+}

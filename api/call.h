@@ -86,4 +86,8 @@ MUST_CHECK enum err_code call_flag(const struct api_call *call, const char *name
 MUST_CHECK enum err_code call_json_object(struct api_call *call, const json_t **out,
                                           struct error *err);
 
+/* Both objects of an ad hoc start: {"canaryConfig", "executionRequest"}. Borrowed from the call. */
+MUST_CHECK enum err_code call_ad_hoc_halves(struct api_call *call, const json_t **canary_config,
+                                            const json_t **execution_request, struct error *err);
+
 #endif

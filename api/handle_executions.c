@@ -25,28 +25,11 @@ static enum err_code start(struct api_call *call, struct canary_start *what, str
     return ERR_OK;
 }
 
-/* Member `key` of the body of an ad hoc request. */
-static enum err_code half(const json_t *body, const char *key, const json_t **out,
-                          struct error *err)
-{
-    *out = json_object_get(body, key);
-    if (!*out || json_is_null(*out))
-        return error_set(err, ERR_INVALID, "%s must be provided for ad-hoc requests", key);
-    if (!json_is_object(*out)) {
-        error_because(err, ERR_INVALID, "bad_type", "%s must be an object", key);
-        return error_point(err, "/%s", key);
-    }
-    return ERR_OK;
-}
-
 enum err_code handle_start_ad_hoc(struct api_call *call, struct error *err)
 {
     struct canary_start what = {0};
-    const json_t *body;
 
-    if (call_json_object(call, &body, err) ||
-        half(body, "canaryConfig", &what.canary_config, err) ||
-        half(body, "executionRequest", &what.execution_request, err))
+    if (call_ad_hoc_halves(call, &what.canary_config, &what.execution_request, err))
         return err->code;
     return start(call, &what, err);
 }

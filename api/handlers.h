@@ -14,6 +14,11 @@ MUST_CHECK enum err_code handle_execution_get(struct api_call *call, struct erro
 MUST_CHECK enum err_code handle_execution_list(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_execution_bundle(struct api_call *call, struct error *err);
 
+/* handle_analyses.c */
+MUST_CHECK enum err_code handle_analysis_start_ad_hoc(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_analysis_start_by_config(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_analysis_get(struct api_call *call, struct error *err);
+
 /* handle_configs.c */
 MUST_CHECK enum err_code handle_config_list(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_config_create(struct api_call *call, struct error *err);

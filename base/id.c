@@ -11,18 +11,24 @@ void id_random(void *bytes, unsigned n_bytes)
         abort();
 }
 
-char *id_ulid(int64_t unix_ms, char buffer[ULID_BYTES])
+char *id_ulid_from(int64_t unix_ms, const unsigned char random[16], char buffer[ULID_BYTES])
 {
     static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    unsigned char random[16]; /* one byte per character of the random part: 5 bits are used */
 
-    id_random(random, sizeof(random));
     for (int i = 9; i >= 0; i--, unix_ms >>= 5)
         buffer[i] = alphabet[unix_ms & 31];
     for (int i = 0; i < 16; i++)
         buffer[10 + i] = alphabet[random[i] & 31];
     buffer[26] = '\0';
     return buffer;
+}
+
+char *id_ulid(int64_t unix_ms, char buffer[ULID_BYTES])
+{
+    unsigned char random[16];
+
+    id_random(random, sizeof(random));
+    return id_ulid_from(unix_ms, random, buffer);
 }
 
 char *id_uuid(char buffer[UUID_BYTES])

@@ -44,6 +44,11 @@
 #define REQUEST_MAX_WINDOW_S (31 * 86400)
 #define REQUEST_MAX_POINTS 50000 /* window / step */
 
+/* Stand-alone analyses */
+#define ANALYSIS_MAX_JUDGEMENTS 2000u
+#define ANALYSIS_MAX_LIFETIME_MIN (90 * 1440)
+#define ANALYSIS_MAX_BEGIN_AFTER_MIN (30 * 1440)
+
 /* Template expansion: a doubling chain must not grow */
 #define TEMPLATE_MAX_EXPANDED_BYTES (64u * KIB)
 #define TEMPLATE_MAX_SUBSTITUTIONS 1000u

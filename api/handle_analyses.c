@@ -1,0 +1,57 @@
+#include "api/handlers.h"
+#include "api/respond.h"
+
+/* Start and answer with the id; 200 once the analysis is durable. */
+static enum err_code start(struct api_call *call, struct analysis_start *what, struct error *err)
+{
+    struct canary_start *canary = &what->canary;
+    const struct call_param params[] = {
+        {"user", &what->user, PARAM_OPTIONAL},
+        {"application", &canary->application, PARAM_OPTIONAL},
+        {"parentPipelineExecutionId", &canary->parent_pipeline_execution_id, PARAM_OPTIONAL},
+        {"metricsAccountName", &canary->metrics_account, PARAM_OPTIONAL},
+        {"configurationAccountName", &canary->configuration_account, PARAM_OPTIONAL},
+        {"storageAccountName", &canary->storage_account, PARAM_OPTIONAL},
+    };
+    const char *id;
+
+    if (call_params(call, params, ARRAY_LEN(params), err) ||
+        analyzer_analysis_start(call->context->analyzer, what, call->arena, &id, err))
+        return err->code;
+    respond_member(call, "canaryAnalysisExecutionId", id);
+    return ERR_OK;
+}
+
+enum err_code handle_analysis_start_ad_hoc(struct api_call *call, struct error *err)
+{
+    struct analysis_start what = {0};
+
+    if (call_ad_hoc_halves(call, &what.canary.canary_config, &what.canary.execution_request, err))
+        return err->code;
+    return start(call, &what, err);
+}
+
+enum err_code handle_analysis_start_by_config(struct api_call *call, struct error *err)
+{
+    struct analysis_start what = {.canary.canary_config_id = call->match.params[0]};
+
+    if (call_json_object(call, &what.canary.execution_request, err))
+        return err->code;
+    return start(call, &what, err);
+}
+
+enum err_code handle_analysis_get(struct api_call *call, struct error *err)
+{
+    const char *storage_account;
+    const struct call_param params[] = {
+        {"storageAccountName", &storage_account, PARAM_OPTIONAL},
+    };
+    struct str body;
+
+    if (call_params(call, params, ARRAY_LEN(params), err) ||
+        analyzer_analysis_get(call->context->analyzer, call->match.params[0], call->arena, &body,
+                              err))
+        return err->code;
+    respond_json(call, body);
+    return ERR_OK;
+}
