@@ -288,27 +288,54 @@ enum err_code cli_read_file(const char *path, struct strbuf *out, struct error *
     return err->code;
 }
 
+/* One line without its end into *out. What is longer than a document may be is dropped but for one
+ * byte, by which the reader sees that it is too long. False at the end of the input. */
+static bool read_line(FILE *in, struct strbuf *out)
+{
+    char chunk[4096];
+    size_t n = 0;
+    int c;
+
+    out->n_bytes = 0;
+    out->max_bytes = CLI_MAX_DOCUMENT_BYTES + 1u;
+    while ((c = getc_unlocked(in)) != EOF && c != '\n') {
+        chunk[n++] = (char)c;
+        if (n < sizeof(chunk))
+            continue;
+        if (!strbuf_append(out, chunk, n))
+            strbuf_append(out, chunk, out->max_bytes - out->n_bytes);
+        n = 0;
+    }
+    if (!strbuf_append(out, chunk, n))
+        strbuf_append(out, chunk, out->max_bytes - out->n_bytes);
+    return c != EOF || out->n_bytes > 0;
+}
+
+static bool is_blank(struct str line)
+{
+    for (size_t i = 0; i < line.n_bytes; i++)
+        if (!isspace((unsigned char)line.bytes[i]))
+            return false;
+    return true;
+}
+
 int cli_batch(const struct cli_command *command,
               bool (*answer)(struct str line, struct strbuf *out, void *ctx), void *ctx)
 {
+    struct strbuf line = {0};
     struct strbuf out = {0};
-    char *line = NULL;
-    size_t capacity = 0;
     bool all_ok = true;
-    ssize_t n;
 
-    while ((n = getline(&line, &capacity, stdin)) > 0) {
-        if (line[n - 1] == '\n')
-            n--;
-        if (n == 0)
+    while (read_line(stdin, &line)) {
+        if (is_blank(strbuf_view(&line)))
             continue;
         out.n_bytes = 0;
-        all_ok = answer((struct str){line, (size_t)n}, &out, ctx) && all_ok;
+        all_ok = answer(strbuf_view(&line), &out, ctx) && all_ok;
         strbuf_puts(&out, "\n");
         if (fwrite(out.bytes, 1, out.n_bytes, stdout) != out.n_bytes)
             break;
     }
-    free(line);
+    strbuf_clear(&line);
     strbuf_clear(&out);
     if (ferror(stdin))
         return cli_fail(command, EXIT_IO, "cannot read standard input");

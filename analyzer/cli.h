@@ -69,8 +69,8 @@ const char *cli_positional(const struct cli_args *args, size_t i);
 int cli_fail(const struct cli_command *command, int exit_code, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
-/* The exit code that belongs to an error: 65 for bad input, 69 for a store that failed, ...; an error
- * of the command line itself has the reason "usage" and gives 64. */
+/* The exit code that belongs to an error: 65 for bad input, 69 for a store that failed, ...; an
+ * error of the command line itself has the reason "usage" and gives 64. */
 int cli_exit_code(const struct error *err);
 
 /* Read a whole file ("-" is standard input, .gz is not taken) of at most CLI_MAX_DOCUMENT_BYTES,
@@ -79,8 +79,9 @@ int cli_exit_code(const struct error *err);
 MUST_CHECK enum err_code cli_read_file(const char *path, struct strbuf *out, struct error *err);
 
 /* Run `answer` on every line of standard input and write what it appends to `out` as one line each,
- * in order. `answer` returns false when the line was answered with an error. Returns the exit code:
- * 0, or 65 if any line was answered with an error, or 74. */
+ * in order; blank lines are skipped, too long ones (CLI_MAX_DOCUMENT_BYTES) cut so that json_read()
+ * refuses them. `answer` returns false when the line was answered with an error. Returns the exit
+ * code: 0, or 65 if any line was answered with an error, or 74. */
 int cli_batch(const struct cli_command *command,
               bool (*answer)(struct str line, struct strbuf *out, void *ctx), void *ctx);
 

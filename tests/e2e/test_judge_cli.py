@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import subprocess
 
 import pytest
@@ -56,9 +57,11 @@ def test_words_equal_codes(tmp_path, pairs, code, word):
     assert "\033" not in done.stdout
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
     assert not done.stderr
-    reply = run(*args, "--output", "json")
+    reply = run(*args, "--output", "json=kayenta")
     assert reply.returncode == code
     assert json.loads(reply.stdout)["judgeName"] == "NetflixACAJudge-v1.0"
+    report = json.loads(run(*args, "--output", "json").stdout)
+    assert report["schema"] == "serinus.report/v1" and report["judge"] == "NetflixACAJudge-v1.0"
 
 
 def test_yaml_config_and_one_document(tmp_path):
@@ -105,6 +108,33 @@ def test_bad_lines_do_not_stop_a_batch():
     assert answers[5]["result"]["score"]["classification"] == "Fail"
 
 
+def test_a_batch_skips_blank_lines():
+    one = json.dumps({"id": 1, "kind": "mannwhitney", "inputs": {"x": [1, 2], "y": [3, 4]}})
+    done = run("stats", "--batch", text=f"\n{one}\r\n\r\n \t\n{one}\n\n")
+    assert done.returncode == 0
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [1, 1]
+
+
+@pytest.mark.parametrize("command", ["judge", "stats", "collect"])
+def test_a_line_may_be_too_long(command):
+    def limit_memory():
+        resource.setrlimit(resource.RLIMIT_AS, (280 << 20, 280 << 20))
+
+    good = {"judge": json.dumps(case(2, PASSING)),
+            "stats": '{"id":2,"kind":"mannwhitney","inputs":{"x":[1,2],"y":[3,4]}}',
+            "collect": '{"id":2,"store":"prometheus","queryText":"up",'
+                       '"scope":{"start":0,"end":60,"step":60}}'}[command]
+    with subprocess.Popen([BINARY, command, "--batch"], stdin=subprocess.PIPE, text=True,
+                          stdout=subprocess.PIPE, preexec_fn=limit_memory) as process:
+        for _ in range(300):  # MiB in one line
+            process.stdin.write("x" * (1 << 20))
+        out, _ = process.communicate("\n" + good + "\n", timeout=60)
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 65
+    assert "67108864" in answers[0]["error"]
+    assert answers[1]["id"] == 2 and "error" not in answers[1]
+
+
 @pytest.mark.parametrize("cases, code", [
     ([PASSING, PASSING], 0), ([PASSING, HALF], 10), ([HALF, NODATA], 12), ([NODATA, FAILING], 11),
     ([], 0)])
@@ -134,4 +164,4 @@ def test_stats_lines():
     assert done.returncode == 65
     assert answers[0]["result"] == {"lower": 6.0, "upper": 39.0, "estimate": 22.5}
     assert ["error" in a for a in answers] == [False, True, True, True, False]
-    assert answers[4]["result"]["upper"] is None  # infinite
+    assert answers[4]["result"]["upper"] == "Infinity"
