@@ -1,20 +1,17 @@
 /* serinus judge: judge data one already has. No network, no clock, no files but its inputs. */
 #include "analyzer/batch_answer.h"
 #include "analyzer/cli.h"
+#include "analyzer/cli_input.h"
 #include "analyzer/codec/judge_result_json.h"
 #include "analyzer/codec/metric_set_json.h"
 #include "analyzer/codec/policy_json.h"
-#include "analyzer/codec/yaml_json.h"
+#include "analyzer/judgement.h"
+#include "analyzer/report.h"
 #include "analyzer/verdict_table.h"
 #include "base/json.h"
-#include "base/number.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define PASS_DEFAULT 95.0
-#define MARGINAL_DEFAULT 75.0
 
 /* Each part of a case goes by two names. */
 static json_t *case_part(const json_t *document, const char *name, const char *other_name)
@@ -39,24 +36,17 @@ static json_t *case_pairs(const json_t *document)
     return case_part(document, "metricSetPairs", "metricSetPairList");
 }
 
-/* `out` and `input` live in the arena and in the documents. */
+/* `out` lives in the arena and in the documents. */
 static enum err_code judge_documents(const json_t *config, const json_t *thresholds,
                                      const json_t *pair_list, struct arena *arena,
-                                     struct judge_input *input, struct judge_result *out,
-                                     struct error *err)
+                                     struct judgement *out, struct error *err)
 {
-    const struct judge_type *judge;
-    struct metric_pair *pairs;
-    size_t n_pairs;
-
+    *out = (struct judgement){0};
     if (!json_is_object(config))
         return error_set(err, ERR_INVALID, "there is no canary config");
-    if (judge_of_config(config, &judge, err) ||
-        metric_pairs_from_json(pair_list, arena, &pairs, &n_pairs, err) ||
-        judge_input_from_json(config, thresholds, pairs, n_pairs, arena, input, err) ||
-        judge_run(judge, input, arena, out, err))
+    if (metric_pairs_from_json(pair_list, arena, &out->pairs, &out->n_pairs, err))
         return err->code;
-    return ERR_OK;
+    return judgement_judge(config, thresholds, arena, out, err);
 }
 
 static json_t *result_json(const json_t *config, const struct judge_result *result)
@@ -89,17 +79,16 @@ static int batch_exit_code(const struct batch *batch)
 static bool answer_case(struct str line, struct strbuf *out, void *ctx)
 {
     struct arena *arena = arena_create();
-    struct judge_result result;
-    struct judge_input input;
+    struct judgement judgement;
     struct error err = {0};
     json_t *document = NULL;
     json_t *reply = NULL;
 
     if (json_read(line, &json_limits_document, &document, &err) == ERR_OK &&
         judge_documents(case_config(document), case_thresholds(document), case_pairs(document),
-                        arena, &input, &result, &err) == ERR_OK) {
-        reply = result_json(case_config(document), &result);
-        batch_count(ctx, verdict_exit_code(&result));
+                        arena, &judgement, &err) == ERR_OK) {
+        reply = result_json(case_config(document), &judgement.result);
+        batch_count(ctx, verdict_exit_code(&judgement.result));
     }
     batch_answer_take(document, reply, &err, out);
     json_decref(document);
@@ -115,39 +104,6 @@ static int judge_batch(const struct cli_command *self)
     return exit_code == EXIT_PASS ? batch_exit_code(&batch) : exit_code;
 }
 
-static enum err_code read_document(const char *path, json_t **out, struct error *err)
-{
-    struct strbuf text = {0};
-
-    if (cli_read_file(path, &text, err) == ERR_OK &&
-        yaml_or_json_read(strbuf_view(&text), path, out, err))
-        error_context(err, "%s", path);
-    strbuf_clear(&text);
-    return err->code;
-}
-
-/* A threshold from the flag, else from the execution's, else from the config's, else the default.
- */
-static enum err_code set_threshold(json_t *thresholds, const struct cli_args *args,
-                                   const char *name, const json_t *given, const json_t *config,
-                                   double otherwise, struct error *err)
-{
-    const json_t *own = json_object_get(
-        json_object_get(json_object_get(config, "classifier"), "scoreThresholds"), name);
-    const char *flag = cli_value(args, name);
-    double value = otherwise;
-
-    if (flag) {
-        if (!number_parse(flag, strlen(flag), &value) || !isfinite(value))
-            return error_set(err, ERR_INVALID, "--%s must be a number, not \"%s\"", name, flag);
-    } else if (!json_to_double(json_object_get(given, name), &value) &&
-               !json_to_double(own, &value)) {
-        fprintf(stderr, "serinus judge: no %s threshold given, %g is taken\n", name, otherwise);
-    }
-    json_object_set_new(thresholds, name, json_real(value));
-    return ERR_OK;
-}
-
 static void print_json(const json_t *value)
 {
     struct strbuf text = {0};
@@ -158,41 +114,41 @@ static void print_json(const json_t *value)
 }
 
 static int print_result(const struct cli_command *self, const struct cli_args *args,
-                        const json_t *config, const struct judge_input *input,
-                        const struct judge_result *result)
+                        const json_t *config, const struct judgement *judgement)
 {
     const char *format = cli_value(args, "output");
 
-    if (format && strcmp(format, "json") == 0) {
-        json_t *reply = result_json(config, result);
+    if (format && strncmp(format, "json", strlen("json")) == 0) {
+        json_t *reply = strcmp(format, "json") == 0 ? report_model(judgement, config, NULL)
+                                                    : result_json(config, &judgement->result);
 
         print_json(reply);
         json_decref(reply);
     } else {
-        verdict_table(result, input->score, json_string_value(json_object_get(config, "name")),
-                      stdout, verdict_table_use_colour(stdout));
+        verdict_table(&judgement->result, judgement->input.score,
+                      json_string_value(json_object_get(config, "name")), stdout,
+                      verdict_table_use_colour(stdout));
     }
     if (fflush(stdout) != 0 || ferror(stdout))
         return cli_fail(self, EXIT_IO, "cannot write standard output");
-    return verdict_exit_code(result);
+    return verdict_exit_code(&judgement->result);
 }
 
 static int judge_files(const struct cli_command *self, const struct cli_args *args,
                        struct arena *arena)
 {
-    json_t *thresholds = json_object();
+    json_t *thresholds = NULL;
     json_t *config_file = NULL;
     json_t *pairs_file = NULL;
     const json_t *config, *pairs, *given;
-    struct judge_input input;
-    struct judge_result result;
+    struct judgement judgement;
     struct error err = {0};
     char text[sizeof(err.context) + sizeof(err.message)];
     int exit_code = EXIT_BUG;
 
-    if (read_document(cli_value(args, "pairs"), &pairs_file, &err))
+    if (cli_read_document(cli_value(args, "pairs"), &pairs_file, &err))
         goto out;
-    if (cli_has(args, "config") && read_document(cli_value(args, "config"), &config_file, &err))
+    if (cli_has(args, "config") && cli_read_document(cli_value(args, "config"), &config_file, &err))
         goto out;
     config = config_file ? config_file : case_config(pairs_file);
     pairs = json_is_array(pairs_file) ? pairs_file : case_pairs(pairs_file);
@@ -201,11 +157,9 @@ static int judge_files(const struct cli_command *self, const struct cli_args *ar
         error_set(&err, ERR_INVALID, "there is no canary config: give one with --config");
         goto out;
     }
-    if (set_threshold(thresholds, args, "pass", given, config, PASS_DEFAULT, &err) ||
-        set_threshold(thresholds, args, "marginal", given, config, MARGINAL_DEFAULT, &err))
-        goto out;
-    if (judge_documents(config, thresholds, pairs, arena, &input, &result, &err) == ERR_OK)
-        exit_code = print_result(self, args, config, &input, &result);
+    if (cli_thresholds(self, args, given, config, &thresholds, &err) == ERR_OK &&
+        judge_documents(config, thresholds, pairs, arena, &judgement, &err) == ERR_OK)
+        exit_code = print_result(self, args, config, &judgement);
 out:
     if (err.code)
         exit_code = cli_fail(self, cli_exit_code(&err), "%s", error_text(&err, text, sizeof(text)));
@@ -227,9 +181,10 @@ static int run_judge(const struct cli_command *self, int argc, char **argv)
     if (cli_n_positionals(args))
         exit_code =
             cli_fail(self, EXIT_USAGE, "unexpected argument \"%s\"", cli_positional(args, 0));
-    else if (format && strcmp(format, "table") != 0 && strcmp(format, "json") != 0)
-        exit_code =
-            cli_fail(self, EXIT_USAGE, "--output must be table or json, not \"%s\"", format);
+    else if (format && strcmp(format, "table") != 0 && strcmp(format, "json") != 0 &&
+             strcmp(format, "json=kayenta") != 0)
+        exit_code = cli_fail(self, EXIT_USAGE,
+                             "--output must be table, json or json=kayenta, not \"%s\"", format);
     else if (cli_has(args, "batch"))
         exit_code = judge_batch(self);
     else if (!cli_has(args, "pairs"))
@@ -248,7 +203,7 @@ static const struct cli_option options[] = {
      "                                 metricSetPairList and scoreThresholds"},
     {"pass", 0, "N", "score from which the canary passes (95)"},
     {"marginal", 0, "N", "score from which it is marginal (75)"},
-    {"output", 'o', "FORMAT", "table or json"},
+    {"output", 'o', "FORMAT", "table, json, or json=kayenta"},
     {"batch", 0, NULL, "one JSON case a line on standard input, one answer a line out"},
     {0},
 };

@@ -280,7 +280,8 @@ json_t *report_model(const struct judgement *judgement, const json_t *config,
                                   judgement->input.score->marginal));
     json_object_set_new(out, "judge", json_string(result->judge_name));
     copy_member(out, config, "name");
-    json_object_set(out, "request", (json_t *)request_view);
+    if (request_view)
+        json_object_set(out, "request", (json_t *)request_view);
     for (size_t i = 0; i < result->n_groups; i++)
         json_array_append_new(groups, json_pack("{sssfsb}", "name", result->groups[i].name, "score",
                                                 result->groups[i].score, "hasData",
