@@ -228,6 +228,23 @@ static void log_end(const struct live *live, const struct execution *execution)
                  LOG_I64("duration_ms", duration_ms));
 }
 
+/* What a store warned of (a partial response, say) is in the sets' attributes, and in the log. */
+static void log_store_warnings(const struct live *live, const struct execution *execution)
+{
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < execution->plan->n_metrics; i++) {
+            const struct query_run *run = &execution->runs[side][i];
+            const char *warnings =
+                run->sets.n_sets ? tag_map_get(&run->sets.sets[0].attributes, "warnings") : NULL;
+
+            if (warnings)
+                log_warn(live->analyzer->log, "metric store warned", LOG_STR("execution", live->id),
+                         LOG_STR("account", run->plan->account->name),
+                         LOG_STR("metric", run->plan->query.metric_name),
+                         LOG_STR("warnings", warnings));
+        }
+}
+
 /* On a worker. */
 static void execution_ended(struct execution *execution)
 {
@@ -266,6 +283,7 @@ static void execution_ended(struct execution *execution)
     ended.body = strbuf_view(&body);
     store_end(live, &ended, series, n_series);
     analyzer_count(analyzer, live, execution);
+    log_store_warnings(live, execution);
     log_end(live, execution);
     strbuf_clear(&sets);
     strbuf_clear(&pairs);
