@@ -95,7 +95,45 @@ MUST_CHECK enum err_code analyzer_analysis_get(struct analyzer *analyzer, const 
 MUST_CHECK enum err_code analyzer_analysis_cancel(struct analyzer *analyzer, const char *id,
                                                   struct error *err);
 
+/* --- what is stored: lists are arrays of {id, updatedTimestamp, updatedTimestampIso}, latest first
+ * --- */
+struct list_page {
+    size_t limit, page; /* page counts from 1 */
+};
+MUST_CHECK enum err_code analyzer_archive_list(struct analyzer *analyzer, const char *account,
+                                               struct list_page page, struct arena *arena,
+                                               struct str *out, struct error *err);
+MUST_CHECK enum err_code analyzer_archive_get(struct analyzer *analyzer, const char *account,
+                                              const char *id, struct arena *arena, struct str *out,
+                                              struct error *err);
+/* `id` NULL: a new one. The entry is kept as it is. */
+MUST_CHECK enum err_code analyzer_archive_create(struct analyzer *analyzer, const char *account,
+                                                 const char *id, const json_t *entry,
+                                                 struct arena *arena, const char **out_id,
+                                                 struct error *err);
+MUST_CHECK enum err_code analyzer_archive_update(struct analyzer *analyzer, const char *account,
+                                                 const char *id, const json_t *entry,
+                                                 struct arena *arena, struct error *err);
+MUST_CHECK enum err_code analyzer_archive_delete(struct analyzer *analyzer, const char *account,
+                                                 const char *id, struct error *err);
+
 /* --- series, accounts, judges --- */
+MUST_CHECK enum err_code analyzer_series_list(struct analyzer *analyzer, enum series_kind kind,
+                                              const char *account, struct list_page page,
+                                              struct arena *arena, struct str *out,
+                                              struct error *err);
+/* `list` is an array of metric sets, or of pairs. A pair without an id is given one. */
+MUST_CHECK enum err_code analyzer_series_create(struct analyzer *analyzer, enum series_kind kind,
+                                                const char *account, const json_t *list,
+                                                struct arena *arena, const char **out_id,
+                                                struct error *err);
+MUST_CHECK enum err_code analyzer_series_delete(struct analyzer *analyzer, enum series_kind kind,
+                                                const char *account, const char *id,
+                                                struct error *err);
+/* One pair of a list. */
+MUST_CHECK enum err_code analyzer_pair_get(struct analyzer *analyzer, const char *account,
+                                           const char *list_id, const char *pair_id,
+                                           struct arena *arena, struct str *out, struct error *err);
 MUST_CHECK enum err_code analyzer_series_get(struct analyzer *analyzer, enum series_kind kind,
                                              const char *account, const char *id,
                                              struct arena *arena, struct str *out,

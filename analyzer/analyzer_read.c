@@ -21,6 +21,25 @@ static struct str live_status(struct analyzer *analyzer, struct live *live, stru
     return out;
 }
 
+/* Kayenta's words for an id of another kind of execution. */
+static enum err_code check_is_canary(const struct stored_execution *stored, struct error *err)
+{
+    switch (stored->kind) {
+    case EXECUTION_ANALYSIS:
+        return error_because(err, ERR_INVALID, "not_a_canary",
+                             "Only named pipelines of 'Standard Canary Pipeline' can be converted "
+                             "to a CanaryExecutionStatusResponse object, 'Standalone Canary "
+                             "Analysis Pipeline' received");
+    case EXECUTION_COMPARISON:
+        return error_because(err, ERR_INVALID, "not_a_canary",
+                             "Unable to find StageExecution 'mixMetrics' in pipeline ID '%.64s'",
+                             stored->id);
+    case EXECUTION_CANARY:
+        break;
+    }
+    return ERR_OK;
+}
+
 enum err_code analyzer_execution_get(struct analyzer *analyzer, const char *id,
                                      const char *storage_account, struct arena *arena,
                                      struct str *out, struct error *err)
@@ -37,7 +56,11 @@ enum err_code analyzer_execution_get(struct analyzer *analyzer, const char *id,
         live_unref(live);
         return ERR_OK;
     }
-    if (store_execution_get(analyzer->store, id, arena, &stored, err))
+    if (store_execution_get(analyzer->store, id, arena, &stored, err) == ERR_NOT_FOUND) {
+        *err = (struct error){0};
+        return store_archive_get(analyzer->store, storage->name, id, arena, out, err);
+    }
+    if (err->code || check_is_canary(&stored, err))
         return err->code;
     if (stored.state == EXECUTION_ACCEPTED) /* between its commit and its entry in the table */
         return error_because(err, ERR_BUSY, "overloaded", "the execution is being accepted");
@@ -140,7 +163,8 @@ enum err_code analyzer_execution_bundle(struct analyzer *analyzer, const char *i
     size_t n_sets, n_pairs;
     json_t *submission, *body;
 
-    if (store_execution_get(analyzer->store, id, arena, &stored, err))
+    if (store_execution_get(analyzer->store, id, arena, &stored, err) ||
+        check_is_canary(&stored, err))
         return err->code;
     if (stored.state != EXECUTION_SUCCEEDED)
         return error_because(err, ERR_CONFLICT, "not_finished",

@@ -74,6 +74,10 @@ MUST_CHECK enum err_code analyzer_accept(struct analyzer *analyzer, const char *
 void analyzer_count(struct analyzer *analyzer, const struct live *live,
                     const struct execution *execution);
 
+/* Kayenta says 400 where something to be changed is not there: turn ERR_NOT_FOUND into ERR_INVALID,
+ * keeping the text. Returns err->code. */
+enum err_code analyzer_missing_is_invalid(struct error *err);
+
 /* Text of a tree, which is released. */
 struct str analyzer_take_json(json_t *json, struct arena *arena);
 

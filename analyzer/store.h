@@ -1,4 +1,5 @@
-/* analyzer/store.h -- the result store: canary configs, executions, metric sets and their pairs.
+/* analyzer/store.h -- the result store: canary configs, executions, their archive, metric sets and
+ * their pairs.
  *
  * One writer thread owns every write and checkpoint and commits what has queued up in one
  * transaction (group commit); a writing call returns after that commit has reached the disk. Reads
@@ -58,8 +59,9 @@ MUST_CHECK enum err_code store_config_list(struct store *store, const char *acco
 /* --- executions --- */
 
 enum execution_kind {
-    EXECUTION_CANARY,   /* one judgement; those of an analysis are of this kind, too */
-    EXECUTION_ANALYSIS, /* a stand-alone analysis: a series of judgements */
+    EXECUTION_CANARY,     /* one judgement; those of an analysis are of this kind, too */
+    EXECUTION_ANALYSIS,   /* a stand-alone analysis: a series of judgements */
+    EXECUTION_COMPARISON, /* two judges on one list of pairs; stored once it has ended */
 };
 
 enum execution_state {
@@ -114,6 +116,53 @@ MUST_CHECK enum err_code store_execution_list(struct store *store,
                                               struct arena *arena, struct stored_execution **out,
                                               size_t *n_out, struct error *err);
 
+/* One line of a list of what is stored. */
+struct stored_entry {
+    const char *id;
+    int64_t updated_unix_ms;
+};
+
+struct entry_page {
+    size_t limit, offset;
+};
+
+/* The ids of all executions of any kind, newest first by creation. */
+MUST_CHECK enum err_code store_execution_ids(struct store *store, struct entry_page page,
+                                             struct arena *arena, struct stored_entry **out,
+                                             size_t *n_out, struct error *err);
+/* Forget an execution that has ended; what it has archived stays. Errors: ERR_NOT_FOUND;
+ * ERR_CONFLICT when it has not ended. */
+MUST_CHECK enum err_code store_execution_delete(struct store *store, const char *id,
+                                                struct error *err);
+
+/* --- the archive: the answer of every canary that has ended, and what clients put there ---
+ *
+ * An execution's own entry costs nothing: it is its row. What a client puts under the same id
+ * stands in front of it. */
+
+struct stored_archive {
+    const char *account, *id;
+    int64_t updated_unix_ms;
+    struct str body; /* JSON */
+};
+
+/* ERR_CONFLICT when the id is taken. */
+MUST_CHECK enum err_code
+store_archive_create(struct store *store, const struct stored_archive *entry, struct error *err);
+/* ERR_NOT_FOUND when there is none; so do the next two. */
+MUST_CHECK enum err_code
+store_archive_update(struct store *store, const struct stored_archive *entry, struct error *err);
+MUST_CHECK enum err_code store_archive_delete(struct store *store, const char *account,
+                                              const char *id, struct error *err);
+MUST_CHECK enum err_code store_archive_get(struct store *store, const char *account, const char *id,
+                                           struct arena *arena, struct str *out_body,
+                                           struct error *err);
+/* Latest change first, then id. */
+MUST_CHECK enum err_code store_archive_list(struct store *store, const char *account,
+                                            struct entry_page page, struct arena *arena,
+                                            struct stored_entry **out, size_t *n_out,
+                                            struct error *err);
+
 /* --- series --- */
 
 MUST_CHECK enum err_code store_series_put(struct store *store, const struct stored_series *series,
@@ -121,6 +170,16 @@ MUST_CHECK enum err_code store_series_put(struct store *store, const struct stor
 MUST_CHECK enum err_code store_series_get(struct store *store, enum series_kind kind,
                                           const char *account, const char *id, struct arena *arena,
                                           struct stored_series *out, struct error *err);
+
+/* ERR_NOT_FOUND when there is none. */
+MUST_CHECK enum err_code store_series_delete(struct store *store, enum series_kind kind,
+                                             const char *account, const char *id,
+                                             struct error *err);
+/* Latest change first, then id. */
+MUST_CHECK enum err_code store_series_list(struct store *store, enum series_kind kind,
+                                           const char *account, struct entry_page page,
+                                           struct arena *arena, struct stored_entry **out,
+                                           size_t *n_out, struct error *err);
 
 /* What the writer has done so far, for /metrics and the benchmark. */
 struct store_counters {

@@ -52,18 +52,41 @@ static const char *const statements[N_SQL] = {
     "SELECT id, application, account, kind, state, created_unix_ms, ended_unix_ms,"                \
     " submission_json, body_json FROM execution "
 #define NEWEST_FIRST " ORDER BY created_unix_ms DESC, id DESC LIMIT ?3 OFFSET ?4"
-    [SQL_EXECUTION_GET] = EXECUTION_COLUMNS "WHERE id = ?1",
-    [SQL_EXECUTION_LIST] =
-        EXECUTION_COLUMNS "WHERE kind = ?5 AND (?2 = 0 OR ?2 & (1 << state))" NEWEST_FIRST,
-    [SQL_EXECUTION_LIST_APPLICATION] = EXECUTION_COLUMNS
-    "WHERE application = ?1 AND kind = ?5 AND (?2 = 0 OR ?2 & (1 << state))" NEWEST_FIRST,
+#define OF_KIND "is_live AND kind = ?5 AND (?2 = 0 OR ?2 & (1 << state))"
+    [SQL_EXECUTION_GET] = EXECUTION_COLUMNS "WHERE id = ?1 AND is_live",
+    [SQL_EXECUTION_LIST] = EXECUTION_COLUMNS "WHERE " OF_KIND NEWEST_FIRST,
+    [SQL_EXECUTION_LIST_APPLICATION] =
+        EXECUTION_COLUMNS "WHERE application = ?1 AND " OF_KIND NEWEST_FIRST,
     [SQL_EXECUTION_LIST_UNFINISHED] =
         EXECUTION_COLUMNS "WHERE state = 0 AND kind = ?5" NEWEST_FIRST,
+    [SQL_EXECUTION_IDS] = "SELECT id, ended_unix_ms FROM execution WHERE is_live"
+                          " ORDER BY created_unix_ms DESC, id DESC LIMIT ?3 OFFSET ?4",
+    [SQL_EXECUTION_HIDE] =
+        "UPDATE execution SET is_live = 0 WHERE id = ?1 AND is_live AND state <> 0",
+#define ARCHIVED "account = ?1 AND is_archived AND state <> 0 AND kind = 0"
+    [SQL_EXECUTION_UNARCHIVE] = "UPDATE execution SET is_archived = 0 WHERE id = ?2 AND " ARCHIVED,
+    [SQL_EXECUTION_PURGE] =
+        "DELETE FROM execution WHERE id = ?1 AND NOT is_live AND (NOT is_archived OR kind <> 0)",
+    [SQL_ARCHIVE_PUT] = "INSERT INTO archive (account, id, updated_unix_ms, body_json)"
+                        " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (account, id) DO UPDATE SET"
+                        " updated_unix_ms = excluded.updated_unix_ms,"
+                        " body_json = excluded.body_json",
+    [SQL_ARCHIVE_DELETE] = "DELETE FROM archive WHERE account = ?1 AND id = ?2",
+    [SQL_ARCHIVE_GET] = "SELECT body_json, 0 AS place FROM archive WHERE account = ?1 AND id = ?2"
+                        " UNION ALL SELECT body_json, 1 FROM execution WHERE id = ?2 AND " ARCHIVED
+                        " ORDER BY place LIMIT 1",
+    [SQL_ARCHIVE_LIST] = "SELECT id, updated_unix_ms AS updated FROM archive WHERE account = ?1"
+                         " UNION ALL SELECT id, ended_unix_ms FROM execution WHERE " ARCHIVED
+                         " AND id NOT IN (SELECT id FROM archive WHERE account = ?1)"
+                         " ORDER BY updated DESC, id LIMIT ?3 OFFSET ?4",
     [SQL_SERIES_PUT] = "INSERT INTO series (kind, account, id, updated_unix_ms, payload)"
                        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (kind, account, id) DO UPDATE SET"
                        " updated_unix_ms = excluded.updated_unix_ms, payload = excluded.payload",
     [SQL_SERIES_GET] = "SELECT updated_unix_ms, payload FROM series"
                        " WHERE kind = ?1 AND account = ?2 AND id = ?3",
+    [SQL_SERIES_DELETE] = "DELETE FROM series WHERE kind = ?1 AND account = ?2 AND id = ?3",
+    [SQL_SERIES_LIST] = "SELECT id, updated_unix_ms FROM series WHERE kind = ?2 AND account = ?1"
+                        " ORDER BY updated_unix_ms DESC, id LIMIT ?3 OFFSET ?4",
 };
 
 /* Numbered migrations: entry n takes user_version n to n + 1. Never edited once released. */
@@ -81,9 +104,10 @@ static const char *const migrations[] = {
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE execution ("
     " id TEXT NOT NULL PRIMARY KEY, application TEXT NOT NULL, account TEXT NOT NULL,"
-    " kind INTEGER NOT NULL, state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3), created_unix_ms "
-    "INTEGER NOT NULL,"
-    " ended_unix_ms INTEGER NOT NULL, submission_json TEXT NOT NULL, body_json TEXT NOT NULL)"
+    " kind INTEGER NOT NULL, state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3),"
+    " is_live INTEGER NOT NULL DEFAULT 1, is_archived INTEGER NOT NULL DEFAULT 1,"
+    " created_unix_ms INTEGER NOT NULL, ended_unix_ms INTEGER NOT NULL, submission_json TEXT NOT "
+    "NULL, body_json TEXT NOT NULL)"
     " STRICT;"
     "CREATE INDEX execution_by_application ON execution"
     " (application, created_unix_ms DESC, id DESC);"
@@ -92,7 +116,10 @@ static const char *const migrations[] = {
     "CREATE TABLE series ("
     " kind INTEGER NOT NULL, account TEXT NOT NULL, id TEXT NOT NULL,"
     " updated_unix_ms INTEGER NOT NULL, payload BLOB NOT NULL,"
-    " PRIMARY KEY (kind, account, id)) STRICT;",
+    " PRIMARY KEY (kind, account, id)) STRICT;"
+    "CREATE TABLE archive ("
+    " account TEXT NOT NULL, id TEXT NOT NULL, updated_unix_ms INTEGER NOT NULL,"
+    " body_json TEXT NOT NULL, PRIMARY KEY (account, id)) STRICT;",
 };
 
 enum err_code sqlite_error(struct sqlite_conn *conn, const char *what, struct error *err)

@@ -1,6 +1,7 @@
 #include "api/call.h"
 
 #include "base/json.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -120,13 +121,19 @@ static void release_json(void *json)
     json_decref(json);
 }
 
+static enum err_code read_body(struct api_call *call, json_t **out, struct error *err)
+{
+    if (json_read(strbuf_view(&call->body), &json_limits_request, out, err) == ERR_OK)
+        arena_defer(call->arena, release_json, *out);
+    return err->code;
+}
+
 enum err_code call_json_object(struct api_call *call, const json_t **out, struct error *err)
 {
     json_t *json;
 
-    if (json_read(strbuf_view(&call->body), &json_limits_request, &json, err))
+    if (read_body(call, &json, err))
         return err->code;
-    arena_defer(call->arena, release_json, json);
     if (!json_is_object(json))
         return error_because(err, ERR_INVALID, "bad_type",
                              "a JSON object was expected, but the body is an array");
@@ -156,4 +163,24 @@ enum err_code call_ad_hoc_halves(struct api_call *call, const json_t **canary_co
         half(body, "executionRequest", execution_request, err))
         return err->code;
     return ERR_OK;
+}
+
+enum err_code call_json_array(struct api_call *call, const json_t **out, struct error *err)
+{
+    json_t *json;
+
+    if (read_body(call, &json, err))
+        return err->code;
+    if (!json_is_array(json))
+        return error_because(err, ERR_INVALID, "bad_type",
+                             "a JSON array was expected, but the body is an object");
+    *out = json;
+    return ERR_OK;
+}
+
+enum err_code call_page(const struct api_call *call, struct list_page *out, struct error *err)
+{
+    if (call_count(call, "limit", HTTP_MAX_LIST_ROWS, HTTP_MAX_LIST_ROWS, &out->limit, err))
+        return err->code;
+    return call_count(call, "page", 1, HTTP_MAX_PAGE, &out->page, err);
 }

@@ -85,6 +85,14 @@ MUST_CHECK enum err_code call_flag(const struct api_call *call, const char *name
  * Errors: those of json_read(); ERR_INVALID, reason bad_type, for any other JSON value. */
 MUST_CHECK enum err_code call_json_object(struct api_call *call, const json_t **out,
                                           struct error *err);
+/* The same for an array. */
+MUST_CHECK enum err_code call_json_array(struct api_call *call, const json_t **out,
+                                         struct error *err);
+
+/* limit and page of a list; without them all of it, up to HTTP_MAX_LIST_ROWS. Errors: as
+ * call_count(). */
+MUST_CHECK enum err_code call_page(const struct api_call *call, struct list_page *out,
+                                   struct error *err);
 
 /* Both objects of an ad hoc start: {"canaryConfig", "executionRequest"}. Borrowed from the call. */
 MUST_CHECK enum err_code call_ad_hoc_halves(struct api_call *call, const json_t **canary_config,

@@ -27,8 +27,22 @@ MUST_CHECK enum err_code handle_config_update(struct api_call *call, struct erro
 MUST_CHECK enum err_code handle_config_delete(struct api_call *call, struct error *err);
 
 /* handle_series.c */
+MUST_CHECK enum err_code handle_metric_set_list_list(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_metric_set_list_create(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_metric_set_list_get(struct api_call *call, struct error *err);
-MUST_CHECK enum err_code handle_metric_set_pair_list_get(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_metric_set_list_delete(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pair_list_list(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pair_list_create(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pair_list_get(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pair_list_delete(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pair_get(struct api_call *call, struct error *err);
+
+/* handle_archive.c */
+MUST_CHECK enum err_code handle_archive_list(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_archive_create(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_archive_get(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_archive_update(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_archive_delete(struct api_call *call, struct error *err);
 
 /* handle_fetch.c */
 MUST_CHECK enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err);

@@ -23,6 +23,7 @@
 #define HTTP_DEFAULT_PAGE_ROWS 20
 #define HTTP_MAX_PAGE_ROWS 200
 #define HTTP_MAX_PAGE 10000
+#define HTTP_MAX_LIST_ROWS 100000 /* ids in one answer, 100 bytes each */
 
 /* JSON: a tree costs up to 79 times its text */
 #define JSON_MAX_DEPTH 64u

@@ -3,8 +3,6 @@
 #include "base/instant.h"
 #include "base/json.h"
 
-#include <stdlib.h>
-
 static enum err_code read_values(const json_t *values, struct arena *arena, double **out,
                                  size_t *n_out, struct error *err)
 {
@@ -54,7 +52,7 @@ static enum err_code read_time(const json_t *object, const char *ms_key, const c
 
     if (json_is_integer(ms)) {
         *out_unix_ms = json_integer_value(ms);
-        if (llabs(*out_unix_ms) > INT64_MAX / NS_PER_MS) {
+        if (*out_unix_ms < 0 || *out_unix_ms > INT64_MAX / NS_PER_MS) {
             error_set(err, ERR_INVALID, "not a time between 1970 and 2261");
             return error_point(err, "/%s", ms_key);
         }

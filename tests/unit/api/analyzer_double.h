@@ -151,6 +151,102 @@ enum err_code analyzer_series_get(struct analyzer *a, enum series_kind kind, con
     return double_text(a, out, err);
 }
 
+enum err_code analyzer_analysis_start(struct analyzer *a, const struct analysis_start *start,
+                                      struct arena *arena, const char **out_id, struct error *err)
+{
+    ASKED(a, "analysis start user=%s app=%s config=%s inline=%s %s", shown(start->user),
+          shown(start->canary.application), shown(start->canary.canary_config_id),
+          start->canary.canary_config ? json_write_arena(start->canary.canary_config, arena)
+                                      : "(null)",
+          json_write_arena(start->canary.execution_request, arena));
+    *out_id = "01M0FDBK3EZFVVXR4TCRNYT4NS";
+    return double_answer(a, err);
+}
+
+enum err_code analyzer_analysis_get(struct analyzer *a, const char *id, struct arena *arena,
+                                    struct str *out, struct error *err)
+{
+    (void)arena;
+    ASKED(a, "analysis get %s", id);
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_series_list(struct analyzer *a, enum series_kind kind, const char *account,
+                                   struct list_page page, struct arena *arena, struct str *out,
+                                   struct error *err)
+{
+    (void)arena;
+    ASKED(a, "series list %s %s %zu %zu", kind == SERIES_METRIC_SETS ? "sets" : "pairs",
+          shown(account), page.limit, page.page);
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_series_create(struct analyzer *a, enum series_kind kind, const char *account,
+                                     const json_t *list, struct arena *arena, const char **out_id,
+                                     struct error *err)
+{
+    ASKED(a, "series create %s %s %s", kind == SERIES_METRIC_SETS ? "sets" : "pairs",
+          shown(account), json_write_arena(list, arena));
+    *out_id = "new-id";
+    return double_answer(a, err);
+}
+
+enum err_code analyzer_series_delete(struct analyzer *a, enum series_kind kind, const char *account,
+                                     const char *id, struct error *err)
+{
+    ASKED(a, "series delete %s %s %s", kind == SERIES_METRIC_SETS ? "sets" : "pairs",
+          shown(account), id);
+    return double_answer(a, err);
+}
+
+enum err_code analyzer_pair_get(struct analyzer *a, const char *account, const char *list_id,
+                                const char *pair_id, struct arena *arena, struct str *out,
+                                struct error *err)
+{
+    (void)arena;
+    ASKED(a, "pair get %s %s %s", shown(account), list_id, pair_id);
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_archive_list(struct analyzer *a, const char *account, struct list_page page,
+                                    struct arena *arena, struct str *out, struct error *err)
+{
+    (void)arena;
+    ASKED(a, "archive list %s %zu %zu", shown(account), page.limit, page.page);
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_archive_get(struct analyzer *a, const char *account, const char *id,
+                                   struct arena *arena, struct str *out, struct error *err)
+{
+    (void)arena;
+    ASKED(a, "archive get %s %s", shown(account), id);
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_archive_create(struct analyzer *a, const char *account, const char *id,
+                                      const json_t *entry, struct arena *arena, const char **out_id,
+                                      struct error *err)
+{
+    ASKED(a, "archive create %s %s %s", shown(account), shown(id), json_write_arena(entry, arena));
+    *out_id = "new-id";
+    return double_answer(a, err);
+}
+
+enum err_code analyzer_archive_update(struct analyzer *a, const char *account, const char *id,
+                                      const json_t *entry, struct arena *arena, struct error *err)
+{
+    ASKED(a, "archive update %s %s %s", shown(account), id, json_write_arena(entry, arena));
+    return double_answer(a, err);
+}
+
+enum err_code analyzer_archive_delete(struct analyzer *a, const char *account, const char *id,
+                                      struct error *err)
+{
+    ASKED(a, "archive delete %s %s", shown(account), id);
+    return double_answer(a, err);
+}
+
 enum err_code analyzer_credentials(struct analyzer *a, struct arena *arena, struct str *out,
                                    struct error *err)
 {
