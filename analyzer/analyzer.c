@@ -12,13 +12,11 @@
 #include "base/limits.h"
 
 #include <limits.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define QUEUE_MAX_PER_APPLICATION 2000 /* so that one application cannot fill the queue */
-#define FINISH_RETRY_US 500000u        /* between tries to store an end on a full or locked disk */
+#define FINISH_RETRY_US 500000u /* between tries to store an end on a full or locked disk */
 
 struct str analyzer_take_json(json_t *json, struct arena *arena)
 {
@@ -26,150 +24,6 @@ struct str analyzer_take_json(json_t *json, struct arena *arena)
 
     json_decref(json);
     return text;
-}
-
-/* --- the live table --- */
-
-static int compare_ids(const void *a, const void *b)
-{
-    return strcmp(((const struct live *)a)->id, ((const struct live *)b)->id);
-}
-
-void live_unref(struct live *live)
-{
-    if (atomic_fetch_sub(&live->n_refs, 1) != 1)
-        return;
-    execution_free(live->execution);
-    json_decref(live->submission);
-    arena_free(live->arena);
-}
-
-struct live *live_find(struct analyzer *analyzer, const char *id)
-{
-    struct live key = {.id = id};
-    struct live **found;
-    struct live *live = NULL;
-
-    pthread_mutex_lock(&analyzer->lock);
-    found = tfind(&key, &analyzer->live, compare_ids);
-    if (found) {
-        live = *found;
-        atomic_fetch_add(&live->n_refs, 1);
-    }
-    pthread_mutex_unlock(&analyzer->lock);
-    return live;
-}
-
-/* Under the lock. */
-static void count_application(struct analyzer *analyzer, const char *application, int change)
-{
-    json_int_t n =
-        json_integer_value(json_object_get(analyzer->n_live_by_application, application)) + change;
-
-    if (n > 0)
-        json_object_set_new(analyzer->n_live_by_application, application, json_integer(n));
-    else
-        json_object_del(analyzer->n_live_by_application, application);
-}
-
-static enum err_code check_room(struct analyzer *analyzer, const char *application,
-                                struct error *err)
-{
-    pthread_mutex_lock(&analyzer->lock);
-    if (analyzer->n_live >= QUEUE_MAX_PENDING ||
-        json_integer_value(json_object_get(analyzer->n_live_by_application, application)) >=
-            QUEUE_MAX_PER_APPLICATION)
-        error_because(err, ERR_BUSY, "queue_full",
-                      "too many executions are waiting already; try again in 30 s");
-    pthread_mutex_unlock(&analyzer->lock);
-    return err->code;
-}
-
-static void execution_ended(struct execution *execution);
-
-/* Start what waits while there is room. */
-static void start_waiting(struct analyzer *analyzer)
-{
-    pthread_mutex_lock(&analyzer->lock);
-    while (analyzer->waiting_first && analyzer->n_running < MAX_RUNNING &&
-           !atomic_load(&analyzer->is_draining)) {
-        struct live *live = analyzer->waiting_first;
-
-        analyzer->waiting_first = live->next_waiting;
-        if (!analyzer->waiting_first)
-            analyzer->waiting_last = &analyzer->waiting_first;
-        analyzer->n_running++;
-        live->execution = execution_create(live->id, live->plan, analyzer->fetch, analyzer->pool,
-                                           execution_ended, live);
-        execution_start(live->execution);
-    }
-    pthread_mutex_unlock(&analyzer->lock);
-}
-
-static void live_add(struct analyzer *analyzer, struct live *live)
-{
-    atomic_store(&live->n_refs, 1);
-    pthread_mutex_lock(&analyzer->lock);
-    if (!tsearch(live, &analyzer->live, compare_ids))
-        abort(); /* out of memory */
-    analyzer->n_live++;
-    count_application(analyzer, live->application, 1);
-    *analyzer->waiting_last = live;
-    analyzer->waiting_last = &live->next_waiting;
-    pthread_mutex_unlock(&analyzer->lock);
-    start_waiting(analyzer);
-}
-
-/* Out of the table, whose reference is given back. Under the lock; unlock, then call live_left().
- */
-static void live_leave(struct analyzer *analyzer, struct live *live)
-{
-    tdelete(live, &analyzer->live, compare_ids);
-    analyzer->n_live--;
-    count_application(analyzer, live->application, -1);
-}
-
-static void live_left(struct analyzer *analyzer, struct live *live)
-{
-    char *analysis_id = live->analysis_id ? mem_strdup(live->analysis_id) : NULL;
-
-    live_unref(live);
-    start_waiting(analyzer);
-    if (analysis_id)
-        analysis_wake(analyzer, analysis_id);
-    free(analysis_id);
-}
-
-static void live_remove(struct analyzer *analyzer, struct live *live)
-{
-    pthread_mutex_lock(&analyzer->lock);
-    live_leave(analyzer, live);
-    analyzer->n_running--;
-    pthread_mutex_unlock(&analyzer->lock);
-    live_left(analyzer, live);
-}
-
-/* Stop it if it runs; take it out of the table if it still waits. */
-static void live_cancel(struct analyzer *analyzer, struct live *live)
-{
-    struct live **at = &analyzer->waiting_first;
-    bool is_waiting;
-
-    pthread_mutex_lock(&analyzer->lock);
-    while (*at && *at != live)
-        at = &(*at)->next_waiting;
-    is_waiting = *at == live;
-    if (is_waiting) {
-        *at = live->next_waiting;
-        if (!*at)
-            analyzer->waiting_last = at;
-        live_leave(analyzer, live);
-    } else if (live->execution) {
-        execution_cancel(live->execution);
-    }
-    pthread_mutex_unlock(&analyzer->lock);
-    if (is_waiting)
-        live_left(analyzer, live);
 }
 
 /* --- the end --- */
@@ -246,7 +100,7 @@ static void log_store_warnings(const struct live *live, const struct execution *
 }
 
 /* On a worker. */
-static void execution_ended(struct execution *execution)
+void analyzer_execution_ended(struct execution *execution)
 {
     struct live *live = execution->ctx;
     struct analyzer *analyzer = live->analyzer;
@@ -458,7 +312,7 @@ enum err_code analyzer_accept(struct analyzer *analyzer, const char *id, json_t 
     if (live_create(analyzer, id, submission, &live, err))
         return err->code;
     /* a judgement of an analysis has had its place in the queue since the analysis was accepted */
-    if ((!live->analysis_id && check_room(analyzer, live->application, err)) ||
+    if ((!live->analysis_id && live_check_room(analyzer, live->application, err)) ||
         store_accepted(analyzer, live, now_unix_ms, err))
         live_unref(live);
     else
@@ -586,11 +440,6 @@ void analyzer_drain(struct analyzer *analyzer)
     atomic_store(&analyzer->is_draining, true);
 }
 
-static void live_forget(void *node)
-{
-    live_unref(node);
-}
-
 void analyzer_free(struct analyzer *analyzer)
 {
     if (!analyzer)
@@ -602,7 +451,7 @@ void analyzer_free(struct analyzer *analyzer)
     worker_pool_free(analyzer->pool); /* ... which the workers see to, without storing it */
     fetch_free(analyzer->fetch);
     scheduler_free(analyzer->scheduler);
-    tdestroy(analyzer->live, live_forget);
+    live_forget_all(analyzer);
     store_close(analyzer->store);
     json_decref(analyzer->n_live_by_application);
     json_decref(analyzer->verdicts);

@@ -55,9 +55,27 @@ struct analyzer {
     json_t *verdicts; /* Prometheus labels -> count */
 };
 
+/* --- the live table (analyzer_live.c) --- */
+
 /* A reference to the live execution, or NULL; give it back with live_unref(). */
 struct live *live_find(struct analyzer *analyzer, const char *id);
 void live_unref(struct live *live);
+
+/* ERR_BUSY queue_full when too many wait, in all or of this application. */
+MUST_CHECK enum err_code live_check_room(struct analyzer *analyzer, const char *application,
+                                         struct error *err);
+/* Takes the reference; the execution starts as soon as there is room. */
+void live_add(struct analyzer *analyzer, struct live *live);
+/* It has ended: out of the table, and the next one's turn. */
+void live_remove(struct analyzer *analyzer, struct live *live);
+/* Stop it if it runs; take it out of the table if it still waits. */
+void live_cancel(struct analyzer *analyzer, struct live *live);
+void live_forget_all(struct analyzer *analyzer);
+
+/* --- the life of an execution (analyzer.c) --- */
+
+/* What a live execution calls on a worker when it is over. */
+void analyzer_execution_ended(struct execution *execution);
 
 /* The config of a start as a view, given in the request or read from the store. A new reference. */
 MUST_CHECK enum err_code analyzer_start_config(struct analyzer *analyzer,
