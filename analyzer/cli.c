@@ -343,3 +343,26 @@ int cli_batch(const struct cli_command *command,
         return cli_fail(command, EXIT_IO, "cannot write standard output");
     return all_ok ? EXIT_PASS : EXIT_BAD_INPUT;
 }
+
+const struct cli_option cli_batch_options[] = {
+    {"batch", 0, NULL, "one JSON request a line on standard input, one answer a line out"},
+    {0},
+};
+
+int cli_batch_only(const struct cli_command *command, int argc, char **argv,
+                   bool (*answer)(struct str line, struct strbuf *out, void *ctx))
+{
+    struct arena *arena = arena_create();
+    int exit_code = EXIT_USAGE;
+    const struct cli_args *args = cli_parse(command, argc, argv, arena, &exit_code);
+
+    if (args && cli_n_positionals(args))
+        exit_code =
+            cli_fail(command, EXIT_USAGE, "unexpected argument \"%s\"", cli_positional(args, 0));
+    else if (args && !cli_has(args, "batch"))
+        exit_code = cli_fail(command, EXIT_USAGE, "--batch is missing");
+    else if (args)
+        exit_code = cli_batch(command, answer, NULL);
+    arena_free(arena);
+    return exit_code;
+}

@@ -85,4 +85,9 @@ MUST_CHECK enum err_code cli_read_file(const char *path, struct strbuf *out, str
 int cli_batch(const struct cli_command *command,
               bool (*answer)(struct str line, struct strbuf *out, void *ctx), void *ctx);
 
+/* A command that knows nothing but --batch: its options, and its run() but for `answer`. */
+extern const struct cli_option cli_batch_options[];
+int cli_batch_only(const struct cli_command *command, int argc, char **argv,
+                   bool (*answer)(struct str line, struct strbuf *out, void *ctx));
+
 #endif

@@ -182,25 +182,8 @@ static bool answer_line(struct str text, struct strbuf *out, void *ctx)
 
 static int run_collect(const struct cli_command *self, int argc, char **argv)
 {
-    struct arena *arena = arena_create();
-    int exit_code = EXIT_USAGE;
-    const struct cli_args *args = cli_parse(self, argc, argv, arena, &exit_code);
-
-    if (args && cli_n_positionals(args))
-        exit_code =
-            cli_fail(self, EXIT_USAGE, "unexpected argument \"%s\"", cli_positional(args, 0));
-    else if (args && !cli_has(args, "batch"))
-        exit_code = cli_fail(self, EXIT_USAGE, "--batch is missing");
-    else if (args)
-        exit_code = cli_batch(self, answer_line, NULL);
-    arena_free(arena);
-    return exit_code;
+    return cli_batch_only(self, argc, argv, answer_line);
 }
-
-static const struct cli_option options[] = {
-    {"batch", 0, NULL, "one JSON request a line on standard input, one answer a line out"},
-    {0},
-};
 
 const struct cli_command command_collect = {
     .name = "collect",
@@ -210,6 +193,6 @@ const struct cli_command command_collect = {
                 "\"query\":{..}},\n   \"scope\":{\"scope\":\"v042\",\"start\":..,\"end\":..,"
                 "\"step\":60},\"replies\":[{\"status\":200,\"body\":{..}}]}\n"
                 "  {\"id\":1,\"query\":..,\"requests\":[..],\"metricSets\":[..]}\n",
-    .options = options,
+    .options = cli_batch_options,
     .run = run_collect,
 };

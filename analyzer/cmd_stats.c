@@ -83,25 +83,8 @@ static bool answer(struct str line, struct strbuf *out, void *ctx)
 
 static int run_stats(const struct cli_command *self, int argc, char **argv)
 {
-    struct arena *arena = arena_create();
-    int exit_code = EXIT_USAGE;
-    const struct cli_args *args = cli_parse(self, argc, argv, arena, &exit_code);
-
-    if (args && cli_n_positionals(args))
-        exit_code =
-            cli_fail(self, EXIT_USAGE, "unexpected argument \"%s\"", cli_positional(args, 0));
-    else if (args && !cli_has(args, "batch"))
-        exit_code = cli_fail(self, EXIT_USAGE, "--batch is missing");
-    else if (args)
-        exit_code = cli_batch(self, answer, NULL);
-    arena_free(arena);
-    return exit_code;
+    return cli_batch_only(self, argc, argv, answer);
 }
-
-static const struct cli_option options[] = {
-    {"batch", 0, NULL, "one JSON request a line on standard input, one answer a line out"},
-    {0},
-};
 
 const struct cli_command command_stats = {
     .name = "stats",
@@ -110,6 +93,6 @@ const struct cli_command command_stats = {
                 "  {\"id\":1,\"kind\":\"mannwhitney\",\"inputs\":{\"x\":[..],\"y\":[..]},"
                 "\"params\":{\"conf\":0.98}}\n"
                 "  {\"id\":1,\"result\":{\"lower\":..,\"upper\":..,\"estimate\":..}}\n",
-    .options = options,
+    .options = cli_batch_options,
     .run = run_stats,
 };
