@@ -144,7 +144,7 @@ def pytest_part(name, build, flavour, *arguments):
         env["SERINUS_WRAPPER"] = "setarch -R"
     code, output = run(
         [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}",
-         *arguments],
+         f"--basetemp={report[:-len('.xml')]}", *arguments],
         env, timeout_s=1800,
     )
     if os.path.exists(report):
