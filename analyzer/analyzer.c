@@ -44,8 +44,8 @@ static void store_end(struct live *live, const struct stored_execution *ended,
         struct error err = {0};
 
         if (store_execution_finish(analyzer->store, ended, series, n_series, &err) == ERR_OK ||
-            err.code == ERR_CONFLICT)
-            return;
+            err.code == ERR_CONFLICT || err.code == ERR_NOT_FOUND)
+            return; /* or it was cancelled, and deleted since */
         log_error(analyzer->log, "execution could not be stored", LOG_STR("execution", live->id),
                   LOG_STR("error", err.message));
         if (err.code != ERR_BUSY || atomic_load(&analyzer->is_draining))
@@ -158,7 +158,9 @@ enum err_code analyzer_execution_cancel(struct analyzer *analyzer, const char *i
     if (!live) {
         struct arena *arena = arena_create();
 
-        (void)(store_execution_get(analyzer->store, id, arena, &ended, err) == ERR_OK);
+        if (store_execution_get(analyzer->store, id, arena, &ended, err) == ERR_OK &&
+            ended.state == EXECUTION_ACCEPTED) /* between its commit and its entry in the table */
+            error_because(err, ERR_BUSY, "overloaded", "the execution is being accepted");
         arena_free(arena);
         return err->code;
     }

@@ -23,6 +23,11 @@ MUST_CHECK enum err_code analyzer_create(const struct settings *settings, struct
 void analyzer_drain(struct analyzer *analyzer);
 void analyzer_free(struct analyzer *analyzer); /* NULL is accepted */
 
+/* Part of a list. */
+struct list_page {
+    size_t limit, page; /* page counts from 1 */
+};
+
 /* --- canary configs; `account` may be NULL or empty everywhere --- */
 MUST_CHECK enum err_code analyzer_config_create(struct analyzer *analyzer, const char *account,
                                                 const json_t *config, struct arena *arena,
@@ -95,11 +100,26 @@ MUST_CHECK enum err_code analyzer_analysis_get(struct analyzer *analyzer, const 
 MUST_CHECK enum err_code analyzer_analysis_cancel(struct analyzer *analyzer, const char *id,
                                                   struct error *err);
 
+/* --- executions of all kinds, as Kayenta's engine shows them --- */
+/* An array of ids, newest first. */
+MUST_CHECK enum err_code analyzer_pipeline_list(struct analyzer *analyzer, struct list_page page,
+                                                struct arena *arena, struct str *out,
+                                                struct error *err);
+MUST_CHECK enum err_code analyzer_pipeline_get(struct analyzer *analyzer, const char *id,
+                                               struct arena *arena, struct str *out,
+                                               struct error *err);
+/* End it as canceled, whatever its kind; durable on return. One that has ended stays as it is. */
+MUST_CHECK enum err_code analyzer_pipeline_cancel(struct analyzer *analyzer, const char *id,
+                                                  struct error *err);
+/* Forget one that has ended; its archive entry stays. ERR_CONFLICT (still_running) when it has not,
+ * or when the analysis it belongs to has not. */
+MUST_CHECK enum err_code analyzer_pipeline_delete(struct analyzer *analyzer, const char *id,
+                                                  struct error *err);
+/* Stop or go on taking up executions that wait. What runs goes on, starts are accepted. */
+void analyzer_pause(struct analyzer *analyzer, bool is_paused);
+
 /* --- what is stored: lists are arrays of {id, updatedTimestamp, updatedTimestampIso}, latest first
  * --- */
-struct list_page {
-    size_t limit, page; /* page counts from 1 */
-};
 MUST_CHECK enum err_code analyzer_archive_list(struct analyzer *analyzer, const char *account,
                                                struct list_page page, struct arena *arena,
                                                struct str *out, struct error *err);

@@ -69,7 +69,7 @@ static void start_waiting(struct analyzer *analyzer)
 {
     pthread_mutex_lock(&analyzer->lock);
     while (analyzer->waiting_first && analyzer->n_running < MAX_RUNNING &&
-           !atomic_load(&analyzer->is_draining)) {
+           !atomic_load(&analyzer->is_draining) && !atomic_load(&analyzer->is_paused)) {
         struct live *live = analyzer->waiting_first;
 
         analyzer->waiting_first = live->next_waiting;
@@ -81,6 +81,13 @@ static void start_waiting(struct analyzer *analyzer)
         execution_start(live->execution);
     }
     pthread_mutex_unlock(&analyzer->lock);
+}
+
+void analyzer_pause(struct analyzer *analyzer, bool is_paused)
+{
+    if (atomic_exchange(&analyzer->is_paused, is_paused) != is_paused)
+        log_info(analyzer->log, is_paused ? "queue paused" : "queue resumed");
+    start_waiting(analyzer);
 }
 
 void live_add(struct analyzer *analyzer, struct live *live)

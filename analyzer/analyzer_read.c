@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static struct str live_status(struct analyzer *analyzer, struct live *live, struct arena *arena)
+struct str live_status(struct analyzer *analyzer, struct live *live, struct arena *arena)
 {
     const struct execution *execution;
     struct strbuf text = {0};
@@ -18,6 +18,17 @@ static struct str live_status(struct analyzer *analyzer, struct live *live, stru
     report_status(&live->frozen, execution, false, &text);
     out = (struct str){arena_strndup(arena, text.bytes, text.n_bytes), text.n_bytes};
     strbuf_clear(&text);
+    return out;
+}
+
+/* Its end is stored already, though a query may still be on its way back. */
+static bool is_cancelled(struct live *live)
+{
+    bool out;
+
+    pthread_mutex_lock(&live->analyzer->lock);
+    out = live->execution && atomic_load(&live->execution->is_cancelled);
+    pthread_mutex_unlock(&live->analyzer->lock);
     return out;
 }
 
@@ -51,11 +62,13 @@ enum err_code analyzer_execution_get(struct analyzer *analyzer, const char *id,
     if (settings_account_find(analyzer->settings, storage_account, ROLE_OBJECTS, &storage, err))
         return err->code;
     live = live_find(analyzer, id);
-    if (live) {
+    if (live && !is_cancelled(live)) {
         *out = live_status(analyzer, live, arena);
         live_unref(live);
         return ERR_OK;
     }
+    if (live)
+        live_unref(live);
     if (store_execution_get(analyzer->store, id, arena, &stored, err) == ERR_NOT_FOUND) {
         *err = (struct error){0};
         return store_archive_get(analyzer->store, storage->name, id, arena, out, err);

@@ -45,6 +45,7 @@ struct analyzer {
     struct worker_pool *pool;
     struct scheduler *scheduler;
     atomic_bool is_draining;
+    atomic_bool is_paused; /* what waits is not taken up */
 
     pthread_mutex_t lock; /* guards what follows */
     void *live;           /* search.h tree of struct live */
@@ -87,6 +88,9 @@ MUST_CHECK enum err_code analyzer_start_config(struct analyzer *analyzer,
  * is durable. ERR_CONFLICT when the id is taken already. */
 MUST_CHECK enum err_code analyzer_accept(struct analyzer *analyzer, const char *id,
                                          json_t *submission, struct error *err);
+
+/* The answer to a status read. */
+struct str live_status(struct analyzer *analyzer, struct live *live, struct arena *arena);
 
 /* Count an execution that has ended. */
 void analyzer_count(struct analyzer *analyzer, const struct live *live,

@@ -44,6 +44,14 @@ MUST_CHECK enum err_code handle_archive_get(struct api_call *call, struct error 
 MUST_CHECK enum err_code handle_archive_update(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_archive_delete(struct api_call *call, struct error *err);
 
+/* handle_pipelines.c */
+MUST_CHECK enum err_code handle_pipeline_list(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pipeline_get(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pipeline_cancel(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pipeline_delete(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_pipeline_start(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_queue_enabled(struct api_call *call, struct error *err);
+
 /* handle_fetch.c */
 MUST_CHECK enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err);
 

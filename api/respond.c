@@ -37,6 +37,7 @@ static const struct {
     {"target_too_long", 414, false, NULL},
     {"headers_too_large", 431, false, NULL},
     {"queue_full", 429, false, NULL},
+    {"still_running", 409, false, NULL},
     {"deadline", 503, false, NULL},
 };
 

@@ -126,3 +126,190 @@ def test_every_ended_execution_is_archived(serinus):
     missing = serinus.get("/canary/" + "01M0ZZZZZZZZZZZZZZZZZZZZZZ")
     assert missing.status_code == 404
     assert missing.json()["message"] == example("canary-GET-response-404-memory-store")["message"]
+
+
+# --- pipelines ---
+
+class Gate:
+    """A store that answers only once it is opened."""
+
+    def __init__(self, store):
+        self.event = threading.Event()
+        store.answer = self.answer
+
+    def answer(self, path, query):
+        self.event.wait(30)
+        return 200, {}, matrix(range(61))
+
+
+@pytest.fixture
+def gated(scripted_store):
+    gate = Gate(scripted_store)
+    yield scripted_store
+    gate.event.set()
+
+
+def cancel(service, execution, body=b'""'):
+    return service.session.put(f"{service.url}/pipelines/{execution}/cancel", data=body,
+                               headers={"Content-Type": "application/json"}, timeout=10)
+
+
+def assert_canceled(service, execution):
+    body = service.get(f"/canary/{execution}").json()
+    assert body["status"] == "canceled" and body["complete"] is True, body
+    assert set(body["stageStatus"].values()) <= {"canceled", "not_started", "succeeded"}, body["stageStatus"]
+    assert "exception" not in body and "result" not in body
+    assert body["endTimeMillis"] >= body["startTimeMillis"]
+    assert service.get(f"/canaryResultArchive/{execution}").json() == body
+    return body
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("body", [b'""', b"null", b""])
+def test_cancel_ends_a_running_canary(start_serinus, gated, body):
+    service = start_serinus(kayenta_yml({"scripted": gated.url}))
+    execution = service.start_canary(one_metric_config(CPU), canary_request(), application="a")
+    wait_until(lambda: gated.requests, "the first query")
+    answer = cancel(service, execution, body)
+    assert answer.status_code == 202 and answer.content == b""
+    assert_canceled(service, execution)
+    assert cancel(service, execution).status_code == 202, "no change"
+    listed = service.get("/canary/executions?application=a&statuses=CANCELED").json()
+    assert [e["pipelineId"] for e in listed] == [execution]
+    assert service.get(f"/pipelines/{execution}").json()["canceled"] is True
+    wait_until(lambda: 'phase="running"} 0' in service.get("/metrics").text, "the run to end", timeout_s=5)
+    assert_canceled(service, execution)
+
+
+@pytest.mark.smoke
+def test_a_cancel_survives_kill(start_serinus, gated):
+    service = start_serinus(kayenta_yml({"scripted": gated.url}))
+    ids = [service.start_canary(one_metric_config(CPU), canary_request()) for _ in range(3)]
+    wait_until(lambda: gated.requests, "the first query")
+    assert cancel(service, ids[1]).status_code == 202
+    service.kill()
+    service.start()
+    assert_canceled(service, ids[1])
+    assert service.get(f"/canary/{ids[0]}").json()["status"] in ("not_started", "running")
+    for execution in (ids[0], ids[2]):
+        assert cancel(service, execution).status_code == 202
+
+
+def test_a_waiting_canary_can_be_cancelled(start_serinus, prometheus):
+    service = start_serinus(kayenta_yml({"prometheus": prometheus.url}))
+    assert service.post("/admin/orca/instance/enabled", {"enabled": False}).status_code == 200
+    waiting = [service.start_canary(demo_config(), canary_request()) for _ in range(3)]
+    time.sleep(0.3)
+    assert {service.get(f"/canary/{i}").json()["status"] for i in waiting} == {"not_started"}
+    assert cancel(service, waiting[1]).status_code == 202
+    body = service.get(f"/canary/{waiting[1]}").json()
+    assert body["status"] == "canceled" and set(body["stageStatus"].values()) == {"not_started"}
+    answer = service.post("/admin/orca/instance/enabled", example("admin-orca-instance-enabled-POST-request"))
+    assert answer.status_code == 200 and answer.content == b""
+    assert service.wait_for(waiting[0])["status"] == "succeeded"
+    assert service.wait_for(waiting[2])["status"] == "succeeded"
+    assert service.get(f"/canary/{waiting[1]}").json() == body
+
+
+def test_queue_switch_needs_its_field(serinus):
+    for body in ({}, {"enabled": None}):
+        answer = serinus.post("/admin/orca/instance/enabled", body)
+        assert answer.status_code == 400 and answer.json()["message"] == "The field 'enabled' must be set."
+    assert serinus.post("/admin/orca/instance/enabled", {"enabled": 1}).status_code == 400
+
+
+def test_pipelines_of_finished_canaries(serinus):
+    body = serinus.judge(demo_config(), canary_request("v43"), application="pipelined")
+    execution = body["pipelineId"]
+    listed = serinus.get("/pipelines")
+    assert_answer(listed, "pipelines-GET-list-response-200")
+    assert listed.json()[0] == execution, "newest first"
+    assert serinus.get("/pipelines?limit=1").json() == [execution]
+
+    shown = serinus.get(f"/pipelines/{execution}").json()
+    wanted = example("pipelines-GET-by-id-response-200-trimmed")
+    assert set(shown) == set(wanted)
+    for key in set(wanted) - {"stages", "trigger", "initialConfig"}:
+        assert shape(shown[key]) == shape(wanted[key]), key
+    assert shown["trigger"] == wanted["trigger"]
+    assert (shown["status"], shown["canceled"], shown["name"]) == ("SUCCEEDED", False, wanted["name"])
+    assert shown["buildTime"] == body["buildTimeMillis"]
+    stages = {stage["refId"]: stage for stage in shown["stages"]}
+    assert set(stages) == set(body["stageStatus"])
+    assert {stage["status"] for stage in stages.values()} == {"SUCCEEDED"}
+    for like in wanted["stages"]:
+        stage = stages[like["refId"]]
+        assert set(stage) == set(like) - {"startTime", "endTime"}
+        assert (stage["type"], stage["name"]) == (like["type"], like["name"])
+        assert set(stage["tasks"][0]) == set(like["tasks"][0]) - {"startTime", "endTime"}
+    assert stages["mixMetrics"]["outputs"]["metricSetPairListId"] == body["metricSetPairListId"]
+    assert stages["fetchControl1"]["context"]["metricIndex"] == 1
+    assert stages["judge"]["requisiteStageRefIds"] == ["mixMetrics"]
+    assert set(stages["mixMetrics"]["requisiteStageRefIds"]) == {k for k in stages if k.startswith("fetch")}
+
+    assert cancel(serinus, execution).status_code == 202
+    assert serinus.get(f"/canary/{execution}").json() == body, "a verdict stays"
+    answer = serinus.delete(f"/pipelines/{execution}")
+    assert answer.status_code == 200 and answer.content == b""
+    assert execution not in serinus.get("/pipelines").json()
+    assert serinus.get("/canary/executions?application=pipelined").json() == []
+    assert serinus.get(f"/canary/{execution}").json() == body, "from the archive"
+    assert serinus.delete(f"/canaryResultArchive/{execution}").status_code == 204
+    assert serinus.get(f"/canary/{execution}").status_code == 404
+    for answer in (serinus.get(f"/pipelines/{execution}"), serinus.delete(f"/pipelines/{execution}"),
+                   cancel(serinus, execution)):
+        assert answer.status_code == 404
+        assert answer.json()["message"] == f"No pipeline found for {execution}"
+
+
+def test_a_failed_fetch_shows_in_its_stage(start_serinus, scripted_store):
+    scripted_store.answer = lambda path, query: (400, {}, b'{"status":"error","errorType":"bad_data","error":"no"}')
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
+    body = service.judge(one_metric_config(CPU), canary_request())
+    shown = service.get(f"/pipelines/{body['pipelineId']}").json()
+    assert shown["status"] == "TERMINAL"
+    failed = [stage for stage in shown["stages"] if stage["status"] == "TERMINAL"]
+    assert failed[0]["context"]["exception"] == body["exception"]
+
+
+def test_a_running_pipeline_is_not_deleted(start_serinus, gated):
+    service = start_serinus(kayenta_yml({"scripted": gated.url}))
+    execution = service.start_canary(one_metric_config(CPU), canary_request())
+    wait_until(lambda: service.get(f"/pipelines/{execution}").json()["status"] == "RUNNING", "it to run")
+    answer = service.delete(f"/pipelines/{execution}")
+    assert answer.status_code == 409 and answer.json()["code"] == "still_running"
+    assert cancel(service, execution).status_code == 202
+    assert service.delete(f"/pipelines/{execution}").status_code == 200
+    assert service.get("/pipelines").json() == []
+    wait_until(lambda: 'phase="running"} 0' in service.get("/metrics").text, "the run to end", timeout_s=5)
+    assert "could not be stored" not in service.log_text()
+
+
+def test_pipelines_of_stages_are_not_started(serinus):
+    answer = serinus.post("/pipelines/start", example("pipelines-POST-start-request"))
+    assert answer.status_code == 403 and "/judges/judge" in answer.json()["message"]
+
+
+def test_analyses_are_pipelines_too(start_serinus, gated):
+    service = start_serinus(kayenta_yml({"scripted": gated.url}))
+    request = {"canaryConfig": one_metric_config(CPU), "executionRequest": {
+        "scopes": [{"scopeName": "default", "controlScope": "v41", "experimentScope": "v42",
+                    "controlLocation": "l", "experimentLocation": "l",
+                    "startTimeIso": "2026-01-01T00:00:00Z", "endTimeIso": "2026-01-01T01:00:00Z", "step": 60}],
+        "thresholds": {"pass": 95, "marginal": 75}, "analysisIntervalMins": 30}}
+    analysis = service.post("/standalone_canary_analysis", request).json()["canaryAnalysisExecutionId"]
+    wait_until(lambda: gated.requests, "the first query")
+    shown = service.get(f"/pipelines/{analysis}").json()
+    assert (shown["name"], shown["status"]) == ("Standalone Canary Analysis Pipeline", "RUNNING")
+    refused = service.get(f"/canary/{analysis}")
+    assert refused.status_code == 400
+    assert refused.json()["message"] == example("canary-GET-response-400-not-a-canary-run")["message"]
+    ids = service.get("/pipelines").json()
+    assert len(ids) == 2 and analysis in ids
+    child = next(i for i in ids if i != analysis)
+    assert cancel(service, analysis).status_code == 202
+    assert service.get(f"/standalone_canary_analysis/{analysis}").json()["status"] == "canceled"
+    wait_until(lambda: service.get(f"/canary/{child}").json()["status"] == "canceled", "the child", timeout_s=5)
+    assert service.get(f"/pipelines/{analysis}").json()["status"] == "CANCELED"
+    assert service.delete(f"/pipelines/{analysis}").status_code == 200
+    assert service.get(f"/standalone_canary_analysis/{analysis}").status_code == 404

@@ -208,6 +208,39 @@ enum err_code analyzer_pair_get(struct analyzer *a, const char *account, const c
     return double_text(a, out, err);
 }
 
+enum err_code analyzer_pipeline_list(struct analyzer *a, struct list_page page, struct arena *arena,
+                                     struct str *out, struct error *err)
+{
+    (void)arena;
+    ASKED(a, "pipeline list %zu %zu", page.limit, page.page);
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_pipeline_get(struct analyzer *a, const char *id, struct arena *arena,
+                                    struct str *out, struct error *err)
+{
+    (void)arena;
+    ASKED(a, "pipeline get %s", id);
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_pipeline_cancel(struct analyzer *a, const char *id, struct error *err)
+{
+    ASKED(a, "pipeline cancel %s", id);
+    return double_answer(a, err);
+}
+
+enum err_code analyzer_pipeline_delete(struct analyzer *a, const char *id, struct error *err)
+{
+    ASKED(a, "pipeline delete %s", id);
+    return double_answer(a, err);
+}
+
+void analyzer_pause(struct analyzer *a, bool is_paused)
+{
+    ASKED(a, "pause %d", is_paused);
+}
+
 enum err_code analyzer_archive_list(struct analyzer *a, const char *account, struct list_page page,
                                     struct arena *arena, struct str *out, struct error *err)
 {
