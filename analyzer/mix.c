@@ -1,5 +1,6 @@
 #include "analyzer/mix.h"
 
+#include "base/limits.h"
 #include "base/str.h"
 
 #include <math.h>
@@ -107,6 +108,18 @@ static void fill_side(struct pair_side *side, const struct metric_set *set,
     }
 }
 
+/* Padding follows the set's own word on its end and step, which a file may have wrong. */
+static enum err_code check_lengths(const struct metric_set_list *list, struct error *err)
+{
+    for (size_t i = 0; i < list->n_sets; i++)
+        if (metric_set_expected_points(&list->sets[i]) > STORE_MAX_POINTS)
+            return error_because(err, ERR_INVALID, "too_many_points",
+                                 "a metric set of %s has room for more than %u points between its "
+                                 "start and its end",
+                                 list->sets[i].name, STORE_MAX_POINTS);
+    return ERR_OK;
+}
+
 struct mixer {
     const char *seed, *metric_name;
     const struct metric_set_list *sides[N_SIDES];
@@ -151,7 +164,8 @@ enum err_code mix_pairs(const char *seed, const char *metric_name,
                              "placeholder.",
                              side_name(control->n_sets ? SIDE_EXPERIMENT : SIDE_CONTROL),
                              metric_name);
-    if (check_tags(control, experiment, arena, err))
+    if (check_lengths(control, err) || check_lengths(experiment, err) ||
+        check_tags(control, experiment, arena, err))
         return err->code;
     mixer.pairs = arena_array(arena, struct metric_pair, control->n_sets + experiment->n_sets);
     if (control_untagged && !experiment_untagged) {

@@ -13,7 +13,8 @@
  * `seed` makes the pairs' ids: the same execution, metric and tags give the same id, so that
  * judging again gives the same bytes. Pairs and their values live in `arena` and in the sets.
  *
- * Errors: ERR_INVALID with Kayenta's texts: no set on a side, different tag keys. */
+ * Errors: ERR_INVALID with Kayenta's texts: no set on a side, different tag keys; too_many_points
+ *         when a set claims to be longer than any store may answer. */
 MUST_CHECK enum err_code mix_pairs(const char *seed, const char *metric_name,
                                    const struct metric_set_list *control,
                                    const struct metric_set_list *experiment, struct arena *arena,

@@ -158,6 +158,20 @@ static void a_side_without_sets_is_refused(void **state)
     arena_free(f->arena);
 }
 
+static void a_set_that_claims_to_be_endless_is_refused(void **state)
+{
+    struct fixture *f = fixture_create();
+
+    (void)state;
+    add(&f->sides[0], NULL, NULL, 3, 3);
+    add(&f->sides[1], NULL, NULL, 3, 3);
+    f->sides[1].sets[0].end_unix_ms = INT64_MAX;
+    f->sides[1].sets[0].step_ms = 1;
+    assert_int_equal(ERR_INVALID, mix(f));
+    assert_string_equal("too_many_points", f->err.reason);
+    arena_free(f->arena);
+}
+
 static void ids_depend_on_the_seed_and_the_tags_alone(void **state)
 {
     struct fixture *a = fixture_create(), *b = fixture_create();
@@ -190,6 +204,7 @@ int main(void)
         cmocka_unit_test(of_equal_tags_the_first_set_counts),
         cmocka_unit_test(different_tag_keys_are_refused),
         cmocka_unit_test(a_side_without_sets_is_refused),
+        cmocka_unit_test(a_set_that_claims_to_be_endless_is_refused),
         cmocka_unit_test(ids_depend_on_the_seed_and_the_tags_alone),
     };
 
