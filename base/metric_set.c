@@ -50,9 +50,13 @@ bool tag_map_equal(const struct tag_map *a, const struct tag_map *b)
 
 size_t metric_set_expected_points(const struct metric_set *set)
 {
+    int64_t length_ms;
+
     if (set->step_ms <= 0 || set->end_unix_ms <= set->start_unix_ms)
         return 0;
-    return (size_t)((set->end_unix_ms - set->start_unix_ms) / set->step_ms);
+    if (__builtin_sub_overflow(set->end_unix_ms, set->start_unix_ms, &length_ms))
+        return SIZE_MAX;
+    return (size_t)(length_ms / set->step_ms);
 }
 
 struct metric_set *metric_set_list_add(struct metric_set_list *list)

@@ -37,7 +37,8 @@ struct metric_set {
     struct tag_map attributes; /* free text for people, e.g. the query */
 };
 
-/* (end - start) / step, whole part; 0 when the step is 0. */
+/* (end - start) / step, whole part; 0 when the step is 0, SIZE_MAX when the difference has no
+ * number. */
 size_t metric_set_expected_points(const struct metric_set *set);
 
 /* A growing list; the sets live in `arena`. */
