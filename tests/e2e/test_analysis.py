@@ -130,3 +130,18 @@ def test_an_unknown_id_is_not_found(serinus):
     answer = serinus.get("/standalone_canary_analysis/01M0ZZZZZZZZZZZZZZZZZZZZZZ")
     assert answer.status_code == 404
     assert answer.json()["message"] == "No pipeline found for 01M0ZZZZZZZZZZZZZZZZZZZZZZ"
+
+
+def test_a_cancelled_analysis_stays_cancelled(start_serinus, prometheus):
+    serinus = start_serinus(kayenta_yml({"prometheus": prometheus.url}))
+    body = request("v42")
+    del body["scopes"][0]["startTimeIso"], body["scopes"][0]["endTimeIso"]
+    analysis = start(serinus, {**body, "lifetimeDurationMins": 60})
+    assert serinus.put(f"/pipelines/{analysis}/cancel", "").status_code == 202
+    serinus.kill()
+    serinus.start()
+    status = get(serinus, analysis)
+    assert (status["complete"], status["status"], status["executionStatus"]) == (True, "canceled", "CANCELED")
+    assert [s["status"] for s in status["stageStatus"]] == ["CANCELED", "NOT_STARTED", "NOT_STARTED", "NOT_STARTED",
+                                                            "NOT_STARTED", "NOT_STARTED", "CANCELED"]
+    assert "canaryAnalysisExecutionResult" not in status and "exception" not in status
