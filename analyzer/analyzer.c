@@ -424,6 +424,7 @@ enum err_code analyzer_create(const struct settings *settings, struct log *log,
     analyzer->waiting_last = &analyzer->waiting_first;
     analyzer->n_live_by_application = json_object();
     analyzer->verdicts = json_object();
+    analyzer->metadata = metadata_cache_create(settings->n_accounts);
     if (store_open(settings->data_dir, log, &analyzer->store, err) ||
         fetch_create(log, &analyzer->fetch, err) ||
         worker_pool_create("analyzer", settings->workers, QUEUE_MAX_PENDING, &analyzer->pool,
@@ -457,6 +458,7 @@ void analyzer_free(struct analyzer *analyzer)
     store_close(analyzer->store);
     json_decref(analyzer->n_live_by_application);
     json_decref(analyzer->verdicts);
+    metadata_cache_free(analyzer->metadata);
     pthread_mutex_destroy(&analyzer->lock);
     free(analyzer);
 }

@@ -163,6 +163,15 @@ MUST_CHECK enum err_code analyzer_credentials(struct analyzer *analyzer, struct 
 MUST_CHECK enum err_code analyzer_judges(struct analyzer *analyzer, struct arena *arena,
                                          struct str *out, struct error *err);
 
+MUST_CHECK enum err_code analyzer_metrics_services(struct analyzer *analyzer, struct arena *arena,
+                                                   struct str *out, struct error *err);
+/* What the account's store says it has, as an array; only what has `filter` (NULL: all) in its
+ * name, in any case. Asked once a minute; `[]` while nothing is known. Waits for a first answer, 3
+ * s at most. */
+MUST_CHECK enum err_code analyzer_metadata(struct analyzer *analyzer, const char *account,
+                                           const char *filter, struct arena *arena, struct str *out,
+                                           struct error *err);
+
 /* One query by hand. Blocks for at most 30 s. */
 struct fetch_query {
     const char *metrics_account, *storage_account;

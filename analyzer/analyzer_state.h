@@ -44,6 +44,7 @@ struct analyzer {
     struct fetch *fetch;
     struct worker_pool *pool;
     struct scheduler *scheduler;
+    struct metadata_cache *metadata;
     atomic_bool is_draining;
     atomic_bool is_paused; /* what waits is not taken up */
 
@@ -91,6 +92,11 @@ MUST_CHECK enum err_code analyzer_accept(struct analyzer *analyzer, const char *
 
 /* The answer to a status read. */
 struct str live_status(struct analyzer *analyzer, struct live *live, struct arena *arena);
+
+/* What the metric stores say they have, one entry an account. */
+struct metadata_cache *metadata_cache_create(size_t n_accounts);
+/* Once neither the fetch engine nor the workers run any more. NULL is accepted. */
+void metadata_cache_free(struct metadata_cache *cache);
 
 /* Count an execution that has ended. */
 void analyzer_count(struct analyzer *analyzer, const struct live *live,

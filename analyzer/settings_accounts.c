@@ -238,13 +238,17 @@ static enum err_code add_defaults(struct reading *r, const struct account_kind *
                                   json_t *config)
 {
     const struct setting *retry = setting_find(r->tree->root, "kayenta.metrics.retry");
-    const char *path = arena_printf(r->tree->arena, "kayenta.%s.scopeLabel", kind->section);
-    const char *scope_label = NULL;
+    static const char *const texts[] = {"scopeLabel", "metadataCachingIntervalMS"};
     json_t *value = NULL;
 
-    if (settings_read_text(r->tree, path, &scope_label, r->err))
-        return r->err->code;
-    set_missing(config, "scopeLabel", scope_label);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        const char *path = arena_printf(r->tree->arena, "kayenta.%s.%s", kind->section, texts[i]);
+        const char *text = NULL;
+
+        if (settings_read_text(r->tree, path, &text, r->err))
+            return r->err->code;
+        set_missing(config, texts[i], text);
+    }
     if (retry && !json_object_get(config, "retry")) {
         if (to_json(r, retry, false, false, &value))
             return r->err->code;

@@ -134,6 +134,7 @@ const struct known_setting known_settings[] = {
     {"kayenta.metrics.retry.attempts", SETTING_TAKEN},
     {"kayenta.metrics.retry.backoffPeriodMultiplierMs", SETTING_TAKEN},
     {"kayenta.prometheus.scopeLabel", SETTING_TAKEN},
+    {"kayenta.prometheus.metadataCachingIntervalMS", SETTING_TAKEN},
     {"kayenta.prometheus.testControllerDefaults.project", SETTING_TAKEN},
     {"kayenta.prometheus.testControllerDefaults.resourceType", SETTING_TAKEN},
     {"kayenta.prometheus.testControllerDefaults.location", SETTING_TAKEN},

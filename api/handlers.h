@@ -57,6 +57,9 @@ MUST_CHECK enum err_code handle_fetch_prometheus(struct api_call *call, struct e
 
 /* handle_accounts.c */
 MUST_CHECK enum err_code handle_credentials(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_credential_delete(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_metrics_services(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_metadata(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_judges(struct api_call *call, struct error *err);
 
 /* handle_health.c */

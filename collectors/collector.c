@@ -36,23 +36,38 @@ static bool has_header(const struct http_request *request, const char *name)
     return http_response_header(&view, name) != NULL;
 }
 
+/* Sign it, and add the headers every request has. */
+static enum err_code complete(const struct account *account, struct arena *arena,
+                              struct http_request *request, struct error *err)
+{
+    if (account_sign(account, arena, request, err) ||
+        (!has_header(request, "Accept") &&
+         http_request_header(request, arena, "Accept", "application/json", err)) ||
+        (!has_header(request, "User-Agent") &&
+         http_request_header(request, arena, "User-Agent", "serinus/" SERINUS_VERSION, err)))
+        return err->code;
+    return ERR_OK;
+}
+
 enum err_code collector_build(const struct collector_type *type, const struct account *account,
                               const struct metric_query *query, const char *text,
                               struct arena *arena, struct http_request_list *out, struct error *err)
 {
     if (type->build(account, query, text, arena, out, err))
         return err->code;
-    for (size_t i = 0; i < out->n_requests; i++) {
-        struct http_request *request = &out->requests[i];
-
-        if (account_sign(account, arena, request, err) ||
-            (!has_header(request, "Accept") &&
-             http_request_header(request, arena, "Accept", "application/json", err)) ||
-            (!has_header(request, "User-Agent") &&
-             http_request_header(request, arena, "User-Agent", "serinus/" SERINUS_VERSION, err)))
+    for (size_t i = 0; i < out->n_requests; i++)
+        if (complete(account, arena, &out->requests[i], err))
             return err->code;
-    }
     return ERR_OK;
+}
+
+enum err_code collector_build_metadata(const struct collector_type *type,
+                                       const struct account *account, struct arena *arena,
+                                       struct http_request *out, struct error *err)
+{
+    if (type->metadata->build(account, arena, out, err))
+        return err->code;
+    return complete(account, arena, out, err);
 }
 
 /* Bytes of the well-formed UTF-8 character at `text`, 0 when it is not one. */

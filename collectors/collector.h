@@ -13,6 +13,19 @@ struct http_request_list {
     size_t n_requests;
 };
 
+/* What a store says it has, for completing a name while a person types. */
+struct collector_metadata {
+    /* The one request that asks for it, unsigned. */
+    enum err_code (*build)(const struct account *account, struct arena *arena,
+                           struct http_request *out, struct error *err);
+
+    /* The reply, its status 2xx, as a new array of descriptors: objects with a text "name", and
+     * whatever else the store says, as GET /metadata/metricsService shows them.
+     * Errors: ERR_UPSTREAM, reason store_bad_response. */
+    enum err_code (*parse)(const struct account *account, const struct http_response *reply,
+                           json_t **out_list, struct error *err);
+};
+
 struct collector_type {
     const char *name;
     bool needs_step; /* a scope without a step is refused */
@@ -36,6 +49,8 @@ struct collector_type {
 
     /* The store's own words in an error reply, or NULL when it has none; may be NULL. */
     const char *(*error_text)(const struct http_response *reply, struct arena *arena);
+
+    const struct collector_metadata *metadata; /* NULL: the store cannot say what it has */
 };
 
 const struct collector_type *collector_find(const char *name); /* NULL when there is none */
@@ -47,6 +62,12 @@ MUST_CHECK enum err_code collector_build(const struct collector_type *type,
                                          const struct metric_query *query, const char *text,
                                          struct arena *arena, struct http_request_list *out,
                                          struct error *err);
+
+/* The same for type->metadata->build, which must be there. */
+MUST_CHECK enum err_code collector_build_metadata(const struct collector_type *type,
+                                                  const struct account *account,
+                                                  struct arena *arena, struct http_request *out,
+                                                  struct error *err);
 
 /* ERR_OK for 2xx; else ERR_UPSTREAM: "Status: 400, Method: GET, URL: ..., Message: <the store's own
  * text>", credentials masked, reason store_rejected / store_unavailable / store_redirect. */

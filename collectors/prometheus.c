@@ -19,6 +19,7 @@
 #define EXPRESSION_PREFIX "PromQL:"
 #define DEFAULT_SCOPE_LABEL "instance"
 #define RANGE_PATH "/api/v1/query_range"
+#define NAMES_PATH "/api/v1/label/__name__/values"
 #define FORM_TYPE "application/x-www-form-urlencoded"
 #define MAX_RANGE_STEPS 11000   /* the server's own limit per range query */
 #define MAX_GET_URL_BYTES 4000u /* proxies cut at 8 kB; the rest is for what they add */
@@ -352,6 +353,51 @@ static const char *prometheus_error_text(const struct http_response *reply, stru
     return type && message ? arena_printf(arena, "%s: %s", type, message) : NULL;
 }
 
+/* --- the names of all metrics --- */
+
+static enum err_code prometheus_names_build(const struct account *account, struct arena *arena,
+                                            struct http_request *out, struct error *err)
+{
+    struct strbuf form = {0};
+
+    (void)err;
+    add_query_params(account, arena, &form);
+    out->method = "GET";
+    out->url = arena_printf(arena, "%s" NAMES_PATH "%s%s", account->base_url,
+                            form.n_bytes ? "?" : "", form.n_bytes ? form.bytes : "");
+    strbuf_clear(&form);
+    return ERR_OK;
+}
+
+static enum err_code prometheus_names_parse(const struct account *account,
+                                            const struct http_response *reply, json_t **out_list,
+                                            struct error *err)
+{
+    struct error why = {0};
+    json_auto_t *root = NULL;
+    json_t *list, *name;
+    size_t i;
+
+    (void)account;
+    if (json_read((struct str){reply->body, reply->n_body_bytes}, &json_limits_reply, &root, &why))
+        return error_because(err, ERR_UPSTREAM, "store_bad_response",
+                             "the list of metric names cannot be read: %s", why.message);
+    if (!json_is_array(json_object_get(root, "data")))
+        return error_because(err, ERR_UPSTREAM, "store_bad_response",
+                             "the list of metric names has no \"data\" array");
+    list = json_array();
+    json_array_foreach (json_object_get(root, "data"), i, name)
+        if (json_is_string(name))
+            json_array_append_new(list, json_pack("{s:O}", "name", name));
+    *out_list = list;
+    return ERR_OK;
+}
+
+static const struct collector_metadata prometheus_metadata = {
+    .build = prometheus_names_build,
+    .parse = prometheus_names_parse,
+};
+
 const struct collector_type collector_prometheus = {
     .name = "prometheus",
     .needs_step = true,
@@ -359,4 +405,5 @@ const struct collector_type collector_prometheus = {
     .build = prometheus_build,
     .parse = prometheus_parse,
     .error_text = prometheus_error_text,
+    .metadata = &prometheus_metadata,
 };

@@ -313,3 +313,74 @@ def test_analyses_are_pipelines_too(start_serinus, gated):
     assert service.get(f"/pipelines/{analysis}").json()["status"] == "CANCELED"
     assert service.delete(f"/pipelines/{analysis}").status_code == 200
     assert service.get(f"/standalone_canary_analysis/{analysis}").status_code == 404
+
+
+# --- accounts and what their stores have ---
+
+def names(service, query=""):
+    answer = service.get("/metadata/metricsService" + query)
+    assert answer.status_code == 200, answer.text
+    return [element["name"] for element in answer.json()]
+
+
+def test_metrics_services(serinus):
+    answer = serinus.get("/metricsServices")
+    wanted = example("metricsServices-GET-response-200")[0]
+    assert answer.status_code == 200
+    assert answer.json() == [{**wanted, "name": "prometheus-prod", "recommendedLocations": [], "locations": []}]
+
+
+def test_names_of_metrics(serinus):
+    wait_until(lambda: names(serinus), "the names", timeout_s=5)
+    assert_answer(serinus.get("/metadata/metricsService"), "metadata-metricsService-GET-response-200-prometheus")
+    everything = names(serinus)
+    assert "not_a_number" in everything and everything == sorted(everything)
+    assert names(serinus, "?filter=A_NUM") == ["not_a_number"]
+    assert names(serinus, "?filter=&metricsAccountName=") == everything
+    assert names(serinus, "?filter=nothing-like-it") == []
+    assert serinus.get("/metadata/metricsService?metricsAccountName=nobody").status_code == 400
+
+
+def label_values(*values):
+    return json.dumps({"status": "success", "data": values}).encode()
+
+
+def test_names_are_kept_and_refreshed(start_serinus, scripted_store):
+    scripted_store.answer = lambda path, query: (200, {}, label_values("first"))
+    service = start_serinus(kayenta_yml({"kept": scripted_store.url, "short": {
+        "endpoint": {"baseUrl": scripted_store.url}, "metadataCachingIntervalMS": 100}}))
+    assert names(service, "?metricsAccountName=kept") == ["first"]
+    assert scripted_store.requests[0][0] == "/api/v1/label/__name__/values"
+    assert names(service, "?metricsAccountName=short") == ["first"]
+    scripted_store.answer = lambda path, query: (200, {}, label_values("second"))
+    time.sleep(0.2)
+    wait_until(lambda: names(service, "?metricsAccountName=short") == ["second"], "the new names")
+    scripted_store.answer = lambda path, query: (400, {}, b"{}")
+    time.sleep(0.2)
+    for _ in range(3):
+        assert names(service, "?metricsAccountName=short") == ["second"], "a failed refresh keeps them"
+    assert names(service, "?metricsAccountName=kept") == ["first"]
+    assert "metric names could not be fetched" in service.log_text()
+
+
+def test_the_section_says_how_long_names_are_kept(start_serinus, scripted_store):
+    scripted_store.answer = lambda path, query: (200, {}, label_values("first"))
+    settings = kayenta_yml({"p": scripted_store.url}).replace(
+        "    enabled: true\n", "    enabled: true\n    metadataCachingIntervalMS: 1\n")
+    service = start_serinus(settings)
+    assert names(service) == ["first"]
+    scripted_store.answer = lambda path, query: (200, {}, label_values("second"))
+    wait_until(lambda: names(service) == ["second"], "the new names", timeout_s=5)
+
+
+def test_a_store_that_does_not_answer_has_no_names(start_serinus, gated):
+    service = start_serinus(kayenta_yml({"p": gated.url}))
+    started = time.monotonic()
+    assert names(service) == []
+    assert time.monotonic() - started < 10
+
+
+def test_accounts_are_not_deleted(serinus):
+    answer = serinus.delete("/credentials/prometheus-prod")
+    assert answer.status_code == 403 and "settings" in answer.json()["message"]
+    assert "prometheus-prod" in {account["name"] for account in serinus.get("/credentials").json()}

@@ -296,6 +296,22 @@ enum err_code analyzer_judges(struct analyzer *a, struct arena *arena, struct st
     return double_text(a, out, err);
 }
 
+enum err_code analyzer_metrics_services(struct analyzer *a, struct arena *arena, struct str *out,
+                                        struct error *err)
+{
+    (void)arena;
+    ASKED(a, "metrics services");
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_metadata(struct analyzer *a, const char *account, const char *filter,
+                                struct arena *arena, struct str *out, struct error *err)
+{
+    (void)arena;
+    ASKED(a, "metadata %s %s", shown(account), shown(filter));
+    return double_text(a, out, err);
+}
+
 enum err_code analyzer_fetch(struct analyzer *a, const struct fetch_query *query,
                              struct arena *arena, struct str *out, struct error *err)
 {

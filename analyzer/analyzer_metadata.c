@@ -1,0 +1,241 @@
+/* The metrics accounts, and what their stores say they have.
+ *
+ * Every account has one entry in a cache. Who finds it older than its interval starts a request and
+ * answers with what is there; the reply replaces it. Nobody waits, but for the very first answer.
+ */
+#include "analyzer/analyzer_state.h"
+#include "base/clock.h"
+#include "base/instant.h"
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_INTERVAL_MS 60000     /* Kayenta's metadataCachingIntervalMS */
+#define AFTER_FAILURE_MS 5000         /* sooner than the interval: somebody is typing */
+#define FETCH_DEADLINE_MS 30000       /* as for queries by hand */
+#define FIRST_ANSWER_MAX_WAIT_MS 3000 /* of a person who types */
+
+struct entry {
+    json_t *list; /* NULL until there is an answer */
+    int64_t due_mono_ms;
+    bool is_fetching;
+};
+
+struct metadata_cache {
+    pthread_mutex_t lock; /* guards the entries */
+    pthread_cond_t changed;
+    size_t n_entries;
+    struct entry *entries; /* in the order of settings->accounts */
+};
+
+/* One request on its way. */
+struct refresh {
+    struct analyzer *analyzer;
+    const struct account *account;
+    const struct collector_type *collector;
+    struct entry *entry;
+    struct arena *arena; /* holds this, too */
+    struct http_request request;
+    struct fetch_transfer transfer;
+};
+
+struct metadata_cache *metadata_cache_create(size_t n_accounts)
+{
+    struct metadata_cache *cache = mem_alloc(1, sizeof(*cache));
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&cache->lock, NULL);
+    pthread_cond_init(&cache->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    cache->n_entries = n_accounts;
+    cache->entries = mem_alloc(n_accounts ? n_accounts : 1, sizeof(*cache->entries));
+    return cache;
+}
+
+void metadata_cache_free(struct metadata_cache *cache)
+{
+    if (!cache)
+        return;
+    for (size_t i = 0; i < cache->n_entries; i++)
+        json_decref(cache->entries[i].list);
+    pthread_cond_destroy(&cache->changed);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache->entries);
+    free(cache);
+}
+
+static int64_t interval_ms(const struct account *account)
+{
+    double ms;
+
+    return json_to_double(json_object_get(account->options, "metadataCachingIntervalMS"), &ms) &&
+                   ms >= 0 && ms < 1e12
+               ? (int64_t)ms
+               : DEFAULT_INTERVAL_MS;
+}
+
+/* Put the answer into the entry and wake who waits for it. `list` is taken; NULL: it failed. */
+static void refresh_end(struct refresh *refresh, json_t *list, const struct error *err)
+{
+    struct analyzer *analyzer = refresh->analyzer;
+    struct metadata_cache *cache = analyzer->metadata;
+    struct entry *entry = refresh->entry;
+    int64_t wait_ms = interval_ms(refresh->account);
+
+    if (!list && wait_ms > AFTER_FAILURE_MS)
+        wait_ms = AFTER_FAILURE_MS;
+    if (!list && err->code != ERR_CANCELLED)
+        log_warn(analyzer->log, "metric names could not be fetched",
+                 LOG_STR("account", refresh->account->name), LOG_STR("error", err->message));
+    pthread_mutex_lock(&cache->lock);
+    if (list) {
+        json_decref(entry->list);
+        entry->list = list;
+    }
+    entry->is_fetching = false;
+    entry->due_mono_ms = clock_mono_ms() + wait_ms;
+    pthread_cond_broadcast(&cache->changed);
+    pthread_mutex_unlock(&cache->lock);
+    arena_free(refresh->arena);
+}
+
+/* On a worker. */
+static void read_reply(void *ctx)
+{
+    struct refresh *refresh = ctx;
+    struct fetch_transfer *transfer = &refresh->transfer;
+    struct error err = transfer->error;
+    json_t *list = NULL;
+
+    if (!err.code &&
+        collector_check_reply(refresh->collector, refresh->account, &refresh->request,
+                              &transfer->response, refresh->arena, &err) == ERR_OK &&
+        refresh->collector->metadata->parse(refresh->account, &transfer->response, &list, &err))
+        list = NULL;
+    fetch_transfer_clear(transfer);
+    refresh_end(refresh, list, &err);
+}
+
+/* On the fetch thread. */
+static void transfer_done(struct fetch_transfer *transfer)
+{
+    struct refresh *refresh = transfer->ctx;
+
+    worker_pool_submit_always(refresh->analyzer->pool, read_reply, refresh);
+}
+
+static void refresh_start(struct analyzer *analyzer, struct entry *entry,
+                          const struct account *account, const struct collector_type *collector)
+{
+    struct arena *arena = arena_create();
+    struct refresh *refresh = arena_new(arena, struct refresh);
+    struct error err = {0};
+
+    *refresh = (struct refresh){
+        .analyzer = analyzer,
+        .account = account,
+        .collector = collector,
+        .entry = entry,
+        .arena = arena,
+        .transfer = {.account = account,
+                     .request = &refresh->request,
+                     .deadline_mono_ms = clock_mono_ms() + FETCH_DEADLINE_MS,
+                     .done = transfer_done,
+                     .ctx = refresh},
+    };
+    if (collector_build_metadata(collector, account, arena, &refresh->request, &err))
+        refresh_end(refresh, NULL, &err);
+    else
+        fetch_submit(analyzer->fetch, &refresh->transfer);
+}
+
+/* Under the lock, which is given up meanwhile. */
+static void wait_for_first(struct metadata_cache *cache, const struct entry *entry)
+{
+    int64_t until_ms = clock_mono_ms() + FIRST_ANSWER_MAX_WAIT_MS;
+    const struct timespec until = {.tv_sec = until_ms / MS_PER_S,
+                                   .tv_nsec = until_ms % MS_PER_S * NS_PER_MS};
+
+    while (!entry->list && entry->is_fetching)
+        if (pthread_cond_timedwait(&cache->changed, &cache->lock, &until) != 0)
+            break;
+}
+
+static void put_matching(const json_t *list, const char *filter, struct strbuf *out)
+{
+    const json_t *one;
+    size_t i;
+
+    strbuf_puts(out, "[");
+    json_array_foreach (list, i, one) {
+        const char *name = json_string_value(json_object_get(one, "name"));
+
+        if (filter && !(name && strcasestr(name, filter)))
+            continue;
+        if (out->n_bytes > 1)
+            strbuf_puts(out, ",");
+        json_write(one, out);
+    }
+    strbuf_puts(out, "]");
+}
+
+enum err_code analyzer_metadata(struct analyzer *analyzer, const char *account, const char *filter,
+                                struct arena *arena, struct str *out, struct error *err)
+{
+    struct metadata_cache *cache = analyzer->metadata;
+    const struct settings_account *found;
+    const struct collector_type *collector;
+    struct strbuf text = {0};
+    struct entry *entry;
+    bool is_due;
+
+    if (settings_account_find(analyzer->settings, account, ROLE_METRICS, &found, err))
+        return err->code;
+    collector = found->metrics ? collector_find(found->type) : NULL;
+    if (!collector || !collector->metadata) {
+        *out = str_of("[]");
+        return ERR_OK;
+    }
+    entry = &cache->entries[found - analyzer->settings->accounts];
+    pthread_mutex_lock(&cache->lock);
+    is_due = !entry->is_fetching && clock_mono_ms() >= entry->due_mono_ms;
+    entry->is_fetching |= is_due;
+    pthread_mutex_unlock(&cache->lock);
+    if (is_due)
+        refresh_start(analyzer, entry, found->metrics, collector);
+    pthread_mutex_lock(&cache->lock);
+    wait_for_first(cache, entry);
+    put_matching(entry->list, filter, &text);
+    pthread_mutex_unlock(&cache->lock);
+    *out = (struct str){arena_strndup(arena, text.bytes, text.n_bytes), text.n_bytes};
+    strbuf_clear(&text);
+    return ERR_OK;
+}
+
+enum err_code analyzer_metrics_services(struct analyzer *analyzer, struct arena *arena,
+                                        struct str *out, struct error *err)
+{
+    const struct settings *settings = analyzer->settings;
+    json_t *list = json_array();
+
+    (void)err;
+    for (size_t i = 0; i < settings->n_accounts; i++) {
+        const struct settings_account *account = &settings->accounts[i];
+        const struct account *metrics = account->metrics;
+        const json_t *places[] = {metrics ? metrics->recommended_locations : NULL,
+                                  metrics ? metrics->locations : NULL};
+
+        if (account->roles & ROLE_METRICS)
+            json_array_append_new(
+                list, json_pack("{s:s,s:s,s:o,s:o}", "name", account->name, "type", account->type,
+                                "recommendedLocations",
+                                places[0] ? json_deep_copy(places[0]) : json_array(), "locations",
+                                places[1] ? json_deep_copy(places[1]) : json_array()));
+    }
+    *out = analyzer_take_json(list, arena);
+    return ERR_OK;
+}
