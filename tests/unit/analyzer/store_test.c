@@ -735,7 +735,7 @@ static void a_folder_without_permission_is_named(void **state)
     (void)state;
     store_close(f->store);
     f->store = NULL;
-    chmod(f->dir, 0555);
+    chmod(f->dir, 0);
     child = fork();
     if (child == 0) {
         struct error err = {0};
