@@ -47,9 +47,9 @@ static enum err_code mann_whitney(const json_t *request, struct arena *arena, js
         mann_whitney_interval(x, n, y, m, confidence, arena, &shift, err))
         return err->code;
     *out = json_object();
-    json_object_set_new(*out, "lower", json_number_or_text(shift.lower));
-    json_object_set_new(*out, "upper", json_number_or_text(shift.upper));
-    json_object_set_new(*out, "estimate", json_number_or_text(shift.estimate));
+    json_object_set_new(*out, "lower", json_number_or_null(shift.lower));
+    json_object_set_new(*out, "upper", json_number_or_null(shift.upper));
+    json_object_set_new(*out, "estimate", json_number_or_null(shift.estimate));
     return ERR_OK;
 }
 

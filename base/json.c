@@ -298,7 +298,7 @@ json_t *json_number_or_text(double value)
 
 json_t *json_number_or_null(double value)
 {
-    return isfinite(value) ? json_real(value) : json_null();
+    return isnan(value) ? json_null() : json_number_or_text(value);
 }
 
 bool json_to_double(const json_t *value, double *out)

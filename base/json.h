@@ -40,7 +40,7 @@ char *json_write_arena(const json_t *value, struct arena *arena);
 
 /* A new real, or the string "NaN", "Infinity" or "-Infinity" as Kayenta writes them. */
 json_t *json_number_or_text(double value);
-/* A new real, or null: how our own statistics say "undefined". */
+/* The same, but NaN is null: how our own statistics say "undefined". */
 json_t *json_number_or_null(double value);
 
 /* A number, or a string that holds one, "NaN" and infinities included. False: neither. */
