@@ -64,6 +64,7 @@ for target in $TARGETS; do
     done)
     [ -z "$left" ] || { echo "fresh-check: left running: $left" >&2; ps -o pid,args -p "${left//$'\n'/,}" >&2; exit 1; }
 done
+[ ! -e "$root/usr/sbin/policy-rc.d" ] || { echo "fresh-check: deps.sh left its policy-rc.d behind" >&2; exit 1; }
 git -C "$root/root/serinus" status --porcelain | { ! grep .; } ||
     { echo "fresh-check: make wrote outside build/" >&2; exit 1; }
 echo "fresh-check passed"
