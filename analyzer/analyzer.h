@@ -162,6 +162,24 @@ MUST_CHECK enum err_code analyzer_credentials(struct analyzer *analyzer, struct 
                                               struct str *out, struct error *err);
 MUST_CHECK enum err_code analyzer_judges(struct analyzer *analyzer, struct arena *arena,
                                          struct str *out, struct error *err);
+/* A list of pairs that is stored already, judged by a config that is, too. */
+struct judge_request {
+    const char *canary_config_id, *metric_set_pair_list_id;
+    const char *configuration_account, *storage_account;
+    double pass, marginal;
+    const char *judges[2]; /* in place of the config's, for each side of a comparison, or NULL */
+};
+/* The judge's result. */
+MUST_CHECK enum err_code analyzer_judge(struct analyzer *analyzer,
+                                        const struct judge_request *request, struct arena *arena,
+                                        struct str *out, struct error *err);
+/* Judge twice and store both results as an execution of its own kind. */
+MUST_CHECK enum err_code analyzer_compare(struct analyzer *analyzer,
+                                          const struct judge_request *request, struct arena *arena,
+                                          const char **out_id, struct error *err);
+MUST_CHECK enum err_code analyzer_comparison_get(struct analyzer *analyzer, const char *id,
+                                                 struct arena *arena, struct str *out,
+                                                 struct error *err);
 
 MUST_CHECK enum err_code analyzer_metrics_services(struct analyzer *analyzer, struct arena *arena,
                                                    struct str *out, struct error *err);

@@ -1,4 +1,4 @@
-/* Canary configs, series, accounts, judges, and queries by hand: the calls of analyzer.h that are
+/* Canary configs, series, accounts, and queries by hand: the calls of analyzer.h that are
  * not about executions. */
 #include "analyzer/analyzer_state.h"
 #include "analyzer/canary_config.h"
@@ -265,7 +265,7 @@ enum err_code analyzer_series_get(struct analyzer *analyzer, enum series_kind ki
     return err->code;
 }
 
-/* --- accounts and judges --- */
+/* --- accounts --- */
 
 enum err_code analyzer_credentials(struct analyzer *analyzer, struct arena *arena, struct str *out,
                                    struct error *err)
@@ -305,22 +305,6 @@ enum err_code analyzer_credentials(struct analyzer *analyzer, struct arena *aren
             json_object_update(one, (json_t *)account->shown);
         json_array_append_new(list, one);
     }
-    *out = analyzer_take_json(list, arena);
-    return ERR_OK;
-}
-
-enum err_code analyzer_judges(struct analyzer *analyzer, struct arena *arena, struct str *out,
-                              struct error *err)
-{
-    size_t n_judges;
-    const struct judge_type *const *judges = judge_list(&n_judges);
-    json_t *list = json_array();
-
-    (void)analyzer;
-    (void)err;
-    for (size_t i = 0; i < n_judges; i++)
-        json_array_append_new(
-            list, json_pack("{sssb}", "name", judges[i]->name, "visible", judges[i]->is_visible));
     *out = analyzer_take_json(list, arena);
     return ERR_OK;
 }

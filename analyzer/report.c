@@ -72,7 +72,7 @@ static const char *exception_type(const struct error *err)
     }
 }
 
-static json_t *exception(const struct error *err, const char *operation,
+json_t *report_exception(const struct error *err, const char *operation,
                          const struct query_run *run, int64_t unix_ms)
 {
     char text[sizeof(err->message) + sizeof(err->context) + 4];
@@ -190,8 +190,8 @@ void report_status(const struct report_frozen *frozen, const struct execution *e
             json_object_set_new(body, "result", result_json(execution));
         else if (execution->error.code != ERR_CANCELLED)
             json_object_set_new(body, "exception",
-                                exception(&execution->error, execution->failed_operation,
-                                          execution->failed_run, execution->ended_unix_ms));
+                                report_exception(&execution->error, execution->failed_operation,
+                                                 execution->failed_run, execution->ended_unix_ms));
     }
     write_body(body, frozen, out);
 }
@@ -217,7 +217,7 @@ void report_unplannable(const struct report_frozen *frozen, const struct error *
     int64_t now_unix_ms = clock_wall_ms();
 
     set_time(body, "endTime", now_unix_ms);
-    json_object_set_new(body, "exception", exception(err, "setupCanary", NULL, now_unix_ms));
+    json_object_set_new(body, "exception", report_exception(err, "setupCanary", NULL, now_unix_ms));
     write_body(body, frozen, out);
 }
 

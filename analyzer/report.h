@@ -37,6 +37,10 @@ void report_cancelled(const struct report_frozen *frozen, const struct execution
 void report_unplannable(const struct report_frozen *frozen, const struct error *err,
                         struct strbuf *out);
 
+/* What went wrong, as Kayenta's `exception` object. `run` is the query at fault, or NULL. */
+json_t *report_exception(const struct error *err, const char *operation,
+                         const struct query_run *run, int64_t unix_ms);
+
 /* Our own report (schema serinus.report/v1): verdict in words, warnings, and beside every number
  * the reason for it. */
 json_t *report_model(const struct judgement *judgement, const json_t *config,

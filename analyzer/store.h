@@ -90,6 +90,7 @@ struct stored_series {
     struct str payload;
 };
 
+/* Usually EXECUTION_ACCEPTED; one that is over as soon as it begins is stored as such. */
 MUST_CHECK enum err_code store_execution_accept(struct store *store,
                                                 const struct stored_execution *execution,
                                                 struct error *err);

@@ -60,7 +60,12 @@ MUST_CHECK enum err_code handle_credentials(struct api_call *call, struct error 
 MUST_CHECK enum err_code handle_credential_delete(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_metrics_services(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_metadata(struct api_call *call, struct error *err);
+
+/* handle_judges.c */
 MUST_CHECK enum err_code handle_judges(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_judge(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_comparison_start(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_comparison_get(struct api_call *call, struct error *err);
 
 /* handle_health.c */
 MUST_CHECK enum err_code handle_index(struct api_call *call, struct error *err);

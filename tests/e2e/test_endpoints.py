@@ -384,3 +384,119 @@ def test_accounts_are_not_deleted(serinus):
     answer = serinus.delete("/credentials/prometheus-prod")
     assert answer.status_code == 403 and "settings" in answer.json()["message"]
     assert "prometheus-prod" in {account["name"] for account in serinus.get("/credentials").json()}
+
+
+# --- judging what is stored ---
+
+def stored_material(service):
+    """A stored config and the stored pairs of a run that fails, with that run's result."""
+    config = service.store_config(demo_config(name="judged-" + os.urandom(4).hex()))
+    body = service.judge(config, canary_request("v43"))
+    return {"canaryConfigId": config, "metricSetPairListId": body["metricSetPairListId"],
+            "passThreshold": 95, "marginalThreshold": 75}, body["result"]["judgeResult"]
+
+
+def test_judging_stored_pairs_gives_the_same_result(serinus):
+    parameters, result = stored_material(serinus)
+    answer = serinus.post("/judges/judge", params=parameters)
+    assert answer.status_code == 200 and answer.json() == result
+    assert result["score"]["classification"] == "Fail"
+    lenient = serinus.post("/judges/judge", params={**parameters, "passThreshold": "0.0", "marginalThreshold": -1})
+    assert lenient.json()["score"]["classification"] == "Pass"
+    wanted = shape(example("judges-judge-POST-response-200"))
+    got = shape(lenient.json())
+    assert set(got) == set(wanted) and got["score"] == wanted["score"]
+    for key in set(wanted["results"][0]) - {"tags"}:
+        assert got["results"][0][key] == wanted["results"][0][key], key
+
+
+def test_example_pairs_are_judged(serinus):
+    pairs = serinus.post("/metricSetPairList", example("metricSetPairList-GET-by-id-response-200"))
+    result = example("judges-judge-POST-response-200")
+    metrics = {one["name"]: one["groups"] for one in result["results"]}
+    config = serinus.store_config({
+        "name": "examples-" + os.urandom(4).hex(), "applications": ["checkout"],
+        "judge": {"name": "NetflixACAJudge-v1.0", "judgeConfigurations": {}},
+        "metrics": [{"name": name, "groups": groups, "scopeName": "default",
+                     "query": {"type": "prometheus", "metricName": "m"},
+                     "analysisConfigurations": {"canary": {
+                         "direction": "increase",
+                         "nanStrategy": "replace" if name == "error rate" else "remove"}}}
+                    for name, groups in metrics.items()],
+        "classifier": {"groupWeights": {"Latency": 40, "Errors": 40, "Saturation": 20}}})
+    answer = serinus.post("/judges/judge", params={
+        "canaryConfigId": config, "metricSetPairListId": pairs.json()["metricSetPairListId"],
+        "passThreshold": 95, "marginalThreshold": 75})
+    assert answer.status_code == 200, answer.text
+    got = answer.json()
+    for one, wanted in zip(got["results"], result["results"]):
+        for key in ("name", "tags", "id", "classification", "groups", "critical", "muted"):
+            assert one[key] == wanted[key], key
+        for side in ("controlMetadata", "experimentMetadata"):
+            assert one[side]["stats"] == pytest.approx(wanted[side]["stats"], rel=1e-12)
+        assert one["resultMetadata"]["ratio"] == pytest.approx(wanted["resultMetadata"]["ratio"], rel=1e-12)
+    assert got["score"] == result["score"]
+
+
+def test_what_cannot_be_judged_is_refused(serinus):
+    parameters, _ = stored_material(serinus)
+    for change, status, message in [
+            ({"canaryConfigId": "no-such-config"}, 404, "no-such-config"),
+            ({"metricSetPairListId": "no-such-list"}, 404, "no-such-list"),
+            ({"metricSetPairListId": None}, 400, "Required parameter 'metricSetPairListId' is not present."),
+            ({"passThreshold": None}, 400, "Required parameter 'passThreshold' is not present."),
+            ({"passThreshold": "much"}, 400, "passThreshold"),
+            ({"marginalThreshold": "nan"}, 400, "marginalThreshold"),
+            ({"storageAccountName": "nobody"}, 400, "Unable to resolve account nobody."),
+    ]:
+        for path in ("/judges/judge", "/judges/comparison"):
+            answer = serinus.post(path, params={**parameters, **change})
+            assert answer.status_code == status, (change, answer.text)
+            assert message in answer.json()["message"]
+    answer = serinus.post("/judges/comparison", params={**parameters, "overrideCanaryJudge2": "nobody-v1"})
+    assert answer.status_code == 400 and answer.json()["message"] == "Unable to resolve canary judge 'nobody-v1'."
+
+
+def test_comparisons_are_kept_and_disturb_nothing(start_serinus, prometheus):
+    service = start_serinus(kayenta_yml({"prometheus": prometheus.url}))
+    parameters, result = stored_material(service)
+    answer = service.post("/judges/comparison", params={**parameters, "overrideCanaryJudge1": "NetflixACAJudge-v1.0"})
+    assert_answer(answer, "judges-comparison-POST-response-200")
+    comparison = answer.json()["canaryExecutionId"]
+    service.kill()
+    service.start()
+    answer = service.get(f"/judges/comparison/{comparison}")
+    assert answer.status_code == 200
+    assert answer.json() == {"comparisonResult": {"judge1Result": result, "judge2Result": result}}
+    assert set(answer.json()["comparisonResult"]) == set(example("judges-comparison-GET-response-200")["comparisonResult"])
+
+    assert service.get("/canary/executions?application=judge-comparison").json() == []
+    refused = service.get(f"/canary/{comparison}")
+    assert refused.status_code == 400
+    assert refused.json()["message"] == f"Unable to find StageExecution 'mixMetrics' in pipeline ID '{comparison}'"
+    canary = next(i for i in service.get("/pipelines").json() if i != comparison)
+    refused = service.get(f"/judges/comparison/{canary}")
+    assert refused.status_code == 400
+    assert refused.json()["message"] == f"Unable to find StageExecution 'compareJudgeResults' in pipeline ID '{canary}'"
+    assert service.get("/judges/comparison/nothing").status_code == 404
+    assert comparison not in {entry["id"] for entry in service.get("/canaryResultArchive").json()}
+    shown = service.get(f"/pipelines/{comparison}").json()
+    assert (shown["application"], shown["status"]) == ("judge-comparison", "SUCCEEDED")
+    assert cancel(service, comparison).status_code == 202
+    assert service.delete(f"/pipelines/{comparison}").status_code == 200
+    assert service.get(f"/judges/comparison/{comparison}").status_code == 404
+
+
+def test_a_judge_that_fails_shows_why(serinus):
+    parameters, _ = stored_material(serinus)
+    config = serinus.get("/canaryConfig/" + parameters["canaryConfigId"]).json()
+    config.update(name="broken-" + os.urandom(4).hex(), id="broken-" + os.urandom(4).hex())
+    config["metrics"][0]["analysisConfigurations"] = {"canary": {"critical": "perhaps"}}
+    parameters["canaryConfigId"] = serinus.store_config(config)
+    refused = serinus.post("/judges/judge", params=parameters)
+    assert refused.status_code == 400
+    comparison = serinus.post("/judges/comparison", params=parameters).json()["canaryExecutionId"]
+    body = serinus.get(f"/judges/comparison/{comparison}").json()
+    assert set(body["exceptions"]) == {"judge", "judge-2"}
+    assert body["exceptions"]["judge"]["details"]["errors"]
+    assert serinus.get(f"/pipelines/{comparison}").json()["status"] == "TERMINAL"

@@ -296,6 +296,40 @@ enum err_code analyzer_judges(struct analyzer *a, struct arena *arena, struct st
     return double_text(a, out, err);
 }
 
+static void note_judge_request(struct analyzer *a, const char *what,
+                               const struct judge_request *request)
+{
+    ASKED(a, "%s %s %s %s %s %g %g %s %s", what, request->canary_config_id,
+          request->metric_set_pair_list_id, shown(request->configuration_account),
+          shown(request->storage_account), request->pass, request->marginal,
+          shown(request->judges[0]), shown(request->judges[1]));
+}
+
+enum err_code analyzer_judge(struct analyzer *a, const struct judge_request *request,
+                             struct arena *arena, struct str *out, struct error *err)
+{
+    (void)arena;
+    note_judge_request(a, "judge", request);
+    return double_text(a, out, err);
+}
+
+enum err_code analyzer_compare(struct analyzer *a, const struct judge_request *request,
+                               struct arena *arena, const char **out_id, struct error *err)
+{
+    (void)arena;
+    note_judge_request(a, "compare", request);
+    *out_id = "01M0FDBK3EZFVVXR4TCRNYT4NS";
+    return double_answer(a, err);
+}
+
+enum err_code analyzer_comparison_get(struct analyzer *a, const char *id, struct arena *arena,
+                                      struct str *out, struct error *err)
+{
+    (void)arena;
+    ASKED(a, "comparison get %s", id);
+    return double_text(a, out, err);
+}
+
 enum err_code analyzer_metrics_services(struct analyzer *a, struct arena *arena, struct str *out,
                                         struct error *err)
 {

@@ -141,6 +141,15 @@ static const struct {
     {"GET", "/metadata/metricsService?filter=Up&metricsAccountName=p", NULL, "metadata p Up"},
     {"GET", "/metadata/metricsService?filter=&metricsAccountName=", NULL, "metadata (null) (null)"},
     {"GET", "/judges", NULL, "judges"},
+    {"POST",
+     "/judges/judge?canaryConfigId=c&metricSetPairListId=m&passThreshold=95.5&marginalThreshold=75"
+     "&storageAccountName=s",
+     NULL, "judge c m (null) s 95.5 75 (null) (null)"},
+    {"POST",
+     "/judges/comparison?canaryConfigId=c&metricSetPairListId=m&passThreshold=95&marginalThreshold="
+     "75&configurationAccountName=x&overrideCanaryJudge2=dredd-v1.0&overrideCanaryJudge1=",
+     NULL, "compare c m x (null) 95 75 (null) dredd-v1.0"},
+    {"GET", "/judges/comparison/a", NULL, "comparison get a"},
     {"GET", "/api/v1/executions/x/bundle", NULL, "bundle x"},
     {"POST",
      "/fetch/prometheus/"
