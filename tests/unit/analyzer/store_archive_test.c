@@ -104,8 +104,9 @@ static const char *body_of(struct fixture *f, const char *id)
     struct error err = {0};
     struct str body = {0};
 
-    return store_archive_get(f->store, "serinus", id, f->arena, &body, &err) ? err.message
-                                                                             : body.bytes;
+    return store_archive_get(f->store, "serinus", id, f->arena, &body, &err)
+               ? arena_strdup(f->arena, err.message)
+               : body.bytes;
 }
 
 static void assert_code(enum err_code code, enum err_code rc, struct error *err, const char *text)
