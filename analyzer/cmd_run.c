@@ -169,8 +169,8 @@ static void show_progress(const struct run *run, const struct execution *executi
                 (double)(clock_mono_ms() - started_mono_ms) / MS_PER_S);
 }
 
-/* Wait until the execution has ended; an interrupt or the time-out stops it. Returns 0, or the exit
- * code that the stop means. */
+/* Wait until the execution has ended; an interrupt stops it. Returns 0, or the exit code that the
+ * interrupt means. */
 static int await(const struct run *run, struct execution *execution, sem_t *ended)
 {
     int64_t started_mono_ms = clock_mono_ms();
@@ -189,9 +189,6 @@ static int await(const struct run *run, struct execution *execution, sem_t *ende
             break;
         if (interrupted && !exit_code) {
             exit_code = 128 + interrupted;
-            execution_cancel(execution);
-        } else if (clock_mono_ms() - started_mono_ms > run->timeout_s * MS_PER_S && !exit_code) {
-            exit_code = EXIT_TIMEOUT;
             execution_cancel(execution);
         }
         show_progress(run, execution, started_mono_ms, false);
@@ -346,15 +343,18 @@ static int execute(struct run *run)
     sem_init(&ended, 0, 0);
     execution =
         execution_create(id_ulid(clock_wall_ms(), id), run->plan, fetch, pool, wake, &ended);
+    execution->deadline_mono_ms = clock_mono_ms() + run->timeout_s * MS_PER_S;
     execution_start(execution);
     exit_code = await(run, execution, &ended);
-    if (exit_code)
-        fprintf(stderr, "serinus run: %s\n",
-                exit_code == EXIT_TIMEOUT ? "the time-out has passed" : "interrupted");
-    else if (execution->error.code)
+    if (exit_code) {
+        fputs("serinus run: interrupted\n", stderr);
+    } else if (execution->error.code) {
         exit_code = fail_with(run, &execution->error);
-    else
+        if (clock_mono_ms() >= execution->deadline_mono_ms) /* the error says what it waited for */
+            exit_code = EXIT_TIMEOUT;
+    } else {
         exit_code = report(run, execution);
+    }
     worker_pool_free(pool); /* the last worker may still be leaving the execution */
     fetch_free(fetch);
     execution_free(execution);

@@ -160,12 +160,15 @@ static void start_queries(void *ctx)
     /* the last query to end may free the execution while this loop still runs */
     struct query_run *const runs[N_SIDES] = {execution->runs[0], execution->runs[1]};
     size_t n_metrics = execution->plan->n_metrics;
+    int64_t deadline_mono_ms = execution->deadline_mono_ms;
 
     atomic_store(&execution->started_unix_ms, clock_wall_ms());
     atomic_store(&execution->has_started, true);
     for (size_t i = 0; i < n_metrics; i++)
-        for (int side = 0; side < N_SIDES; side++)
+        for (int side = 0; side < N_SIDES; side++) {
+            runs[side][i].deadline_mono_ms = deadline_mono_ms;
             query_run_start(&runs[side][i]);
+        }
 }
 
 void execution_start(struct execution *execution)

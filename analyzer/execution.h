@@ -15,6 +15,7 @@ struct execution {
     struct worker_pool *pool;
     void (*on_end)(struct execution *execution); /* on a worker, once */
     void *ctx;
+    int64_t deadline_mono_ms; /* for its queries; 0, as it is made: the fetch engine's own limit */
 
     /* readable at any time */
     atomic_bool is_cancelled;            /* set it to stop the execution */

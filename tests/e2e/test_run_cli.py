@@ -1,6 +1,7 @@
 """`serinus run` and its exit codes; what every command does with wrong arguments and files."""
 import json
 import os
+import threading
 
 import pytest
 from conftest import TOP, WINDOW, demo_config, run_cli
@@ -51,13 +52,22 @@ def test_the_table_names_each_failing_metric_and_its_reason(prometheus):
     assert all(len(line) <= 80 for line in out.splitlines()), out
 
 
-def test_a_store_that_is_not_there_runs_into_the_time_out():
+def test_a_store_that_is_not_there_is_69_once_no_try_is_left():
     class Nowhere:
         url = "http://127.0.0.1:1"
 
-    done = run(Nowhere, "v42", "--timeout", "5s")
+    done = run(Nowhere, "v42", "--timeout", "2s")
+    assert done.returncode == 69, done.stderr
+    assert "connect to 127.0.0.1 port 1" in done.stderr and done.stdout == ""
+
+
+def test_a_store_that_never_answers_runs_into_the_time_out(scripted_store):
+    gate = threading.Event()
+    scripted_store.answer = lambda path, query: (gate.wait(20), (200, {}, b""))[1]
+    done = run(scripted_store, "v42", "--timeout", "2s")
+    gate.set()
     assert done.returncode == 124, done.stderr
-    assert done.stdout == ""
+    assert "in the time given" in done.stderr and done.stdout == ""
 
 
 def test_a_store_that_refuses_is_69(scripted_store):
