@@ -75,6 +75,9 @@ $(BUILD)/%.o: %.c
 	$(call say,CC  )
 	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
 
+# It holds the file's bytes (.incbin), which the compiler does not see as a dependency.
+$(BUILD)/api/openapi.o: api/openapi.json
+
 # Generated code is not ours to warn about.
 $(BUILD)/proto/%.pb-c.o: $(BUILD)/proto/%.pb-c.c
 	$(call say,CC  )

@@ -13,12 +13,12 @@ enum err_code handle_index(struct api_call *call, struct error *err)
 {
     (void)err;
     respond_tree_take(call, MHD_HTTP_OK,
-                      json_pack("{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}}", "name",
+                      json_pack("{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}}", "name",
                                 "serinus", "version", SERINUS_VERSION, "urls", "canary", "/canary",
                                 "executions", "/canary/executions", "canaryConfigs",
                                 "/canaryConfig", "credentials", "/credentials", "judges", "/judges",
                                 "health", "/health", "ready", "/readyz", "version", "/version",
-                                "metrics", "/metrics"));
+                                "metrics", "/metrics", "apiDocs", "/api-docs"));
     return ERR_OK;
 }
 

@@ -67,6 +67,10 @@ MUST_CHECK enum err_code handle_judge(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_comparison_start(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_comparison_get(struct api_call *call, struct error *err);
 
+/* handle_docs.c */
+MUST_CHECK enum err_code handle_openapi(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_api_docs(struct api_call *call, struct error *err);
+
 /* handle_health.c */
 MUST_CHECK enum err_code handle_index(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_version(struct api_call *call, struct error *err);

@@ -500,3 +500,27 @@ def test_a_judge_that_fails_shows_why(serinus):
     assert set(body["exceptions"]) == {"judge", "judge-2"}
     assert body["exceptions"]["judge"]["details"]["errors"]
     assert serinus.get(f"/pipelines/{comparison}").json()["status"] == "TERMINAL"
+
+
+# --- the API about itself ---
+
+def test_the_api_describes_itself(serinus):
+    answer = serinus.get("/openapi.json")
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == "application/json"
+    document = answer.json()
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["version"] == serinus.get("/version").json()["version"]
+    assert serinus.get("/v3/api-docs").json() == document
+    parameters = {"limit": 1}
+    for path, item in document["paths"].items():
+        if "{" not in path and "get" in item:
+            assert serinus.get(path, params=parameters if "limit" in json.dumps(item) else None).status_code == 200, path
+
+
+def test_the_page_about_the_api_needs_nothing_else(serinus):
+    answer = serinus.get("/api-docs")
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "<code>/pipelines/{pipelineId}/cancel</code>" in answer.text
+    for word in ("<script", "<style", "style=", "<link", "src=", "http://", "https://"):
+        assert word not in answer.text
