@@ -525,3 +525,8 @@ def test_the_page_about_the_api_needs_nothing_else(serinus):
     assert "<code>/pipelines/{pipelineId}/cancel</code>" in answer.text
     for word in ("<script", "<style", "style=", "<link", "src=", "http://", "https://"):
         assert word not in answer.text
+
+
+def test_judges_are_listed(serinus):
+    assert_answer(serinus.get("/judges"), "judges-GET-response-200")
+    assert serinus.get("/judges").json()[0] == example("judges-GET-response-200")[0]
