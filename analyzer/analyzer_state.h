@@ -10,9 +10,8 @@
 #include "collectors/fetch.h"
 #include <pthread.h>
 
-#define MAX_RUNNING                                                                                \
-    64u /* executions under way at once; more wait their turn in order of arrival                  \
-         */
+/* Executions under way at once; more wait their turn in order of arrival. */
+#define MAX_RUNNING 64u
 
 /* An accepted execution that has not ended. Reference-counted: the table holds one reference, and
  * so does everybody who is reading its status. */

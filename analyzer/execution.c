@@ -66,7 +66,7 @@ static void gather_sets(const struct execution *execution, struct metric_set_lis
     }
 }
 
-/* All queries have ended: hops 7 to 9. */
+/* All queries have ended: hops 8 and 9. */
 static void finish(struct execution *execution)
 {
     struct metric_set_list sets[N_SIDES] = {0};

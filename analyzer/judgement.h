@@ -1,4 +1,4 @@
-/* analyzer/judgement.h -- hops 7 to 9 on sets that are already there: mix, judge, score. Pure: the
+/* analyzer/judgement.h -- hops 8 and 9 on sets that are already there: mix, judge, score. Pure: the
  * service, the one-shot command and replay all come through here. */
 #ifndef ANALYZER_JUDGEMENT_H
 #define ANALYZER_JUDGEMENT_H

@@ -1,4 +1,4 @@
-/* analyzer/mix.h -- hop 7: control and experiment sets -> pairs, by equal tags, as Kayenta pairs.
+/* analyzer/mix.h -- hop 8: control and experiment sets -> pairs, by equal tags, as Kayenta pairs.
  */
 #ifndef ANALYZER_MIX_H
 #define ANALYZER_MIX_H

@@ -1,4 +1,4 @@
-/* analyzer/plan.h -- hop 2: request, config and account -> everything that will be asked, read-only
+/* analyzer/plan.h -- hop 3: request, config and account -> everything that will be asked, read-only
  * from then on. What cannot be planned is refused here, before an id is given out. */
 #ifndef ANALYZER_PLAN_H
 #define ANALYZER_PLAN_H

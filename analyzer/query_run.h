@@ -1,4 +1,4 @@
-/* analyzer/query_run.h -- hops 4 to 6 for one query: build, fetch, parse.
+/* analyzer/query_run.h -- hops 5 to 7 for one query: build, fetch, parse.
  *
  * Nothing waits: requests go to the fetch engine, and the last reply puts the parsing on a worker,
  * which then calls on_end. */

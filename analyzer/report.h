@@ -1,4 +1,4 @@
-/* analyzer/report.h -- hop 11: what a pipeline or a person reads of an execution. */
+/* analyzer/report.h -- hop 10: what a pipeline or a person reads of an execution. */
 #ifndef ANALYZER_REPORT_H
 #define ANALYZER_REPORT_H
 

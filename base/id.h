@@ -11,8 +11,8 @@
  * executions, because some clients only take [A-Za-z0-9_]. */
 char *id_ulid(int64_t unix_ms, char buffer[ULID_BYTES]);
 
-/* The same from 16 given bytes, of which 5 bits each are used: for an id that must come out the same
- * again. */
+/* The same from 16 given bytes, of which 5 bits each are used: for an id that must come out the
+ * same again. */
 char *id_ulid_from(int64_t unix_ms, const unsigned char random[16], char buffer[ULID_BYTES]);
 
 /* A random (version 4) UUID, RFC 9562. */

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define NUMBER_MAX_BYTES                                                                           \
-    512u /* longer is copied to the heap; "1" and 100,000 zeros is legal JSON */
+/* Longer is copied to the heap; "1" and 100,000 zeros is legal JSON. */
+#define NUMBER_MAX_BYTES 512u
 
 #define MAX_DIGITS 18u      /* 17 and the terminator */
 #define MAX_FAST_DIGITS 19u /* always fit 64 bits */
