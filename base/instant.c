@@ -9,12 +9,20 @@
 #include <time.h>
 
 #define LAST_YEAR 2261 /* the last whole year that 64 bits of nanoseconds can hold */
+#define LAST_UNIX_S INT64_C(9214646399) /* its last second */
 #define MAX_DURATION_S (400LL * 86400)
 
 static enum err_code bad_time(const char *text, struct error *err)
 {
     return error_because(err, ERR_INVALID, "bad_time",
                          "\"%.64s\" is not a time; write it as 2026-08-20T10:00:00Z", text);
+}
+
+static enum err_code out_of_range(const char *text, struct error *err)
+{
+    return error_because(err, ERR_INVALID, "bad_time",
+                         "\"%.64s\" is out of range; years 1970 to %d can be handled", text,
+                         LAST_YEAR);
 }
 
 static bool read_digits(const char **at, int n, int *out)
@@ -93,9 +101,7 @@ enum err_code instant_parse(const char *text, int64_t *out_unix_ns, struct error
     if (!read_fraction(&at, &fraction_ns) || !read_offset(&at, &offset_s) || *at != '\0')
         return bad_time(text, err);
     if (tm.tm_year < 1970 || tm.tm_year > LAST_YEAR)
-        return error_because(err, ERR_INVALID, "bad_time",
-                             "\"%.64s\" is out of range; years 1970 to %d can be handled", text,
-                             LAST_YEAR);
+        return out_of_range(text, err);
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
     back = tm;
@@ -114,7 +120,7 @@ enum err_code instant_parse_relative(const char *text, int64_t now_unix_ns, int6
                                      struct error *err)
 {
     const char *rest = strncmp(text, "now", 3) == 0 ? text + 3 : text;
-    int64_t ago_s, epoch;
+    int64_t ago_s, epoch, unit_ns;
     char *end;
 
     if (rest != text && *rest == '\0') {
@@ -129,12 +135,11 @@ enum err_code instant_parse_relative(const char *text, int64_t now_unix_ns, int6
     }
     epoch = strtoll(text, &end, 10);
     if (end != text && *end == '\0' && isdigit((unsigned char)*text)) {
-        /* up to 11 digits are seconds (until the year 5138), more are milliseconds */
-        size_t n_digits = (size_t)(end - text);
-
-        if (n_digits > 13)
-            return bad_time(text, err);
-        *out_unix_ns = n_digits <= 10 ? epoch * NS_PER_S : epoch * NS_PER_MS;
+        /* up to 10 digits are seconds (until the year 2286), more are milliseconds */
+        unit_ns = end - text <= 10 ? NS_PER_S : NS_PER_MS;
+        if (epoch > LAST_UNIX_S * (NS_PER_S / unit_ns))
+            return out_of_range(text, err);
+        *out_unix_ns = epoch * unit_ns;
         return ERR_OK;
     }
     return instant_parse(text, out_unix_ns, err);
@@ -175,7 +180,7 @@ char *instant_text(int64_t unix_ns, char buffer[INSTANT_TEXT_BYTES])
 enum err_code duration_parse(const char *text, int64_t *out_s, struct error *err)
 {
     const char *at = text;
-    bool is_iso = *at == 'P' || *at == 'p';
+    bool is_iso = *at == 'P' || *at == 'p', has_t = false;
     int64_t total = 0;
     size_t n_parts = 0;
 
@@ -187,6 +192,7 @@ enum err_code duration_parse(const char *text, int64_t *out_s, struct error *err
         int64_t unit;
 
         if (is_iso && (*at == 'T' || *at == 't')) {
+            has_t = true;
             at++;
             continue;
         }
@@ -209,6 +215,8 @@ enum err_code duration_parse(const char *text, int64_t *out_s, struct error *err
         default:
             unit = 0;
         }
+        if (is_iso && (unit == 86400) == has_t)
+            unit = 0; /* P1M would be a month */
         if (unit == 0 || n > MAX_DURATION_S || (total += n * unit) > MAX_DURATION_S)
             break;
         at = end + 1;

@@ -17,7 +17,8 @@
  * date. Errors: ERR_INVALID, reason bad_time. */
 MUST_CHECK enum err_code instant_parse(const char *text, int64_t *out_unix_ns, struct error *err);
 
-/* What people type: RFC 3339, epoch seconds or milliseconds, "now", "now-2h", "-2h". */
+/* What people type: RFC 3339, epoch seconds (up to 10 digits) or milliseconds, "now", "now-2h",
+ * "-2h". Errors: ERR_INVALID, reason bad_time or bad_duration. */
 MUST_CHECK enum err_code instant_parse_relative(const char *text, int64_t now_unix_ns,
                                                 int64_t *out_unix_ns, struct error *err);
 

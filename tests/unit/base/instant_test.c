@@ -88,7 +88,9 @@ static void instant_parse_relative_reads(void **state)
         {"now", 1787220000},           {"now-2h", 1787212800},
         {"-90s", 1787219910},          {"1787220000", 1787220000},
         {"1787220000000", 1787220000}, {"2026-08-20T10:00:00Z", 1787220000},
+        {"9214646399", 9214646399},    {"9214646399000", 9214646399},
     };
+    static const char *const bad[] = {"9214646400", "9999999999999", "99999999999999999999", "12x"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -98,6 +100,14 @@ static void instant_parse_relative_reads(void **state)
         row("%s", cases[i].text);
         assert_int_equal(ERR_OK, instant_parse_relative(cases[i].text, now, &got, &err));
         assert_true(got == cases[i].unix_s * NS_PER_S);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct error err = {0};
+        int64_t got;
+
+        if (instant_parse_relative(bad[i], now, &got, &err) == ERR_OK)
+            fail_msg("\"%s\" was taken for a time", bad[i]);
+        assert_string_equal("bad_time", err.reason);
     }
 }
 
@@ -112,7 +122,8 @@ static void durations(void **state)
         {"2d", 172800, "PT48H"}, {"PT1H", 3600, "PT1H"}, {"P1DT1S", 86401, "PT24H1S"},
         {"0s", 0, "PT0S"},
     };
-    static const char *const bad[] = {"", "5", "m", "5x", "-5m", "1e9h", "PT", "99999999999999d"};
+    static const char *const bad[] = {
+        "", "5", "m", "5x", "-5m", "1e9h", "PT", "99999999999999d", "P1M", "P5S", "PT1D"};
     char buffer[INSTANT_TEXT_BYTES];
 
     (void)state;
