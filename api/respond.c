@@ -133,22 +133,6 @@ static unsigned retry_after_s(const struct error *err, unsigned status)
     return 1 + random % BUSY_RETRY_AFTER_MAX_S;
 }
 
-/* Text from outside, or cut in the middle of a character, must still make a JSON string. */
-static const char *as_utf8(struct api_call *call, const char *text)
-{
-    json_t *probe = json_string(text);
-    char *copy;
-
-    json_decref(probe);
-    if (probe)
-        return text;
-    copy = arena_strdup(call->arena, text);
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    return copy;
-}
-
 void respond_error(struct api_call *call, const struct error *err)
 {
     unsigned status = respond_status(err);
@@ -176,7 +160,6 @@ void respond_error(struct api_call *call, const struct error *err)
     json_set_text(body, "timestamp", instant_text(clock_wall_ms() * NS_PER_MS, now));
     json_object_set_new(body, "status", json_integer((json_int_t)status));
     json_set_text(body, "error", phrase);
-    message = as_utf8(call, message);
     json_set_text(body, "message", message);
     if (is_problem) {
         json_set_text(body, "type", "about:blank");

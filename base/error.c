@@ -1,15 +1,31 @@
 #include "base/error.h"
 
+#include "base/str.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+/* A name cut in the middle of a character ("%.64s"), or a store's garbage, must not keep an error
+ * out of a JSON answer. */
+static void make_utf8(char *text)
+{
+    size_t n;
+
+    for (size_t left = strlen(text); left > 0; text += n, left -= n) {
+        n = str_utf8_length(text, left);
+        if (n == 0) {
+            *text = '?';
+            n = 1;
+        }
+    }
+}
+
 enum err_code error_set_at(struct error *err, enum err_code code, const char *reason,
                            const char *file, int line, const char *fmt, ...)
 {
     va_list args;
-    int n;
 
     assert(code != ERR_OK);
     if (err->code != ERR_OK)
@@ -19,15 +35,9 @@ enum err_code error_set_at(struct error *err, enum err_code code, const char *re
     err->file = file;
     err->line = line;
     va_start(args, fmt);
-    n = vsnprintf(err->message, sizeof(err->message), fmt, args);
+    vsnprintf(err->message, sizeof(err->message), fmt, args);
     va_end(args);
-    if (n >= (int)sizeof(err->message)) { /* cut: half a character would not be JSON text */
-        size_t last = sizeof(err->message) - 2;
-
-        while (last > 0 && ((unsigned char)err->message[last] & 0xc0) == 0x80)
-            last--;
-        err->message[last] = '\0';
-    }
+    make_utf8(err->message);
     return code;
 }
 
@@ -40,6 +50,7 @@ enum err_code error_context(struct error *err, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(err->context, sizeof(err->context), fmt, args);
     va_end(args);
+    make_utf8(err->context);
     return err->code;
 }
 
@@ -55,6 +66,7 @@ enum err_code error_point(struct error *err, const char *fmt, ...)
     va_end(args);
     if (n >= 0 && (size_t)n < sizeof(err->pointer))
         snprintf(err->pointer + n, sizeof(err->pointer) - (size_t)n, "%s", rest);
+    make_utf8(err->pointer);
     return err->code;
 }
 

@@ -1,7 +1,10 @@
 /* base/error.h -- one way to say what went wrong.
  *
  * A function that can fail returns `enum err_code`, is marked MUST_CHECK, and takes
- * `struct error *err` last, zeroed by the caller and never NULL. The first error set wins. */
+ * `struct error *err` last, zeroed by the caller and never NULL. The first error set wins.
+ *
+ * Message, context and pointer are UTF-8 whatever they are made of: a byte that is not becomes "?".
+ * What is too long is cut. */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 

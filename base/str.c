@@ -34,6 +34,26 @@ size_t str_utf8_cut(struct str text, size_t max_bytes)
     return n;
 }
 
+size_t str_utf8_length(const char *bytes, size_t n_bytes)
+{
+    static const unsigned char second_min[] = {[0xe0] = 0xa0, [0xf0] = 0x90};
+    static const unsigned char second_max[] = {[0xed] = 0x9f, [0xf4] = 0x8f};
+    const unsigned char *text = (const unsigned char *)bytes;
+    unsigned char c = text[0];
+    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 4;
+
+    if (n > n_bytes || (c >= 0x80 && c < 0xc2) || c > 0xf4)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if (n > 2 && c < sizeof(second_min) && second_min[c] && text[1] < second_min[c])
+        return 0; /* a longer form than needed */
+    if (n > 2 && c < sizeof(second_max) && second_max[c] && text[1] > second_max[c])
+        return 0; /* a surrogate, or beyond the last code point */
+    return n;
+}
+
 /* Make room for n_bytes more and the terminator. */
 static bool reserve(struct strbuf *buf, size_t n_bytes)
 {

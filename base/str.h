@@ -23,6 +23,10 @@ bool str_is(struct str a, const char *text);
 /* How many of the first max_bytes bytes to keep so that no UTF-8 character is split. */
 size_t str_utf8_cut(struct str text, size_t max_bytes);
 
+/* Bytes of the well-formed UTF-8 character (RFC 3629) at the start of n_bytes > 0 bytes; 0: none.
+ */
+size_t str_utf8_length(const char *bytes, size_t n_bytes);
+
 /* Growing text with a maximum. Zero-initialise, set max_bytes (0: no limit), append, clear.
  * `bytes` is terminated after every append and is never NULL after the first one. Past the maximum
  * an append is dropped and `is_full` is set; nothing is ever half-written. */

@@ -70,26 +70,6 @@ enum err_code collector_build_metadata(const struct collector_type *type,
     return complete(account, arena, out, err);
 }
 
-/* Bytes of the well-formed UTF-8 character at `text`, 0 when it is not one. */
-static size_t utf8_length(const unsigned char *text, size_t n_bytes)
-{
-    static const unsigned char second_min[] = {[0xe0] = 0xa0, [0xf0] = 0x90};
-    static const unsigned char second_max[] = {[0xed] = 0x9f, [0xf4] = 0x8f};
-    unsigned char c = text[0];
-    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 4;
-
-    if (n > n_bytes || (c >= 0x80 && c < 0xc2) || c > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if (n > 2 && c < sizeof(second_min) && second_min[c] && text[1] < second_min[c])
-        return 0; /* a longer form than needed */
-    if (n > 2 && c < sizeof(second_max) && second_max[c] && text[1] > second_max[c])
-        return 0; /* a surrogate, or beyond the last code point */
-    return n;
-}
-
 const char *collector_shown(const struct account *account, const char *text, size_t n_bytes,
                             size_t max_bytes, struct arena *arena)
 {
@@ -103,7 +83,7 @@ const char *collector_shown(const struct account *account, const char *text, siz
     masked = account_mask(account, arena_strndup(arena, text, n_bytes), arena);
     at = (const unsigned char *)masked;
     for (size_t left = strlen(masked), n; left > 0 && !out.is_full; at += n, left -= n) {
-        n = utf8_length(at, left);
+        n = str_utf8_length((const char *)at, left);
         if (*at == '\n') {
             strbuf_puts(&out, "\\n");
         } else if (n == 0 || iscntrl(*at)) {

@@ -29,6 +29,37 @@ static void the_first_error_wins(void **state)
     assert_string_equal("request \"r1\": step -1", error_text(&err, text, sizeof(text)));
 }
 
+static void errors_are_utf8(void **state)
+{
+    /* the bytes RFC 3629 leaves out: cut, stray, overlong, a surrogate, beyond U+10FFFF */
+    static const struct {
+        const char *bytes, *text;
+    } cases[] = {
+        {"h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa4", "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa4"},
+        {"caf\xc3", "caf?"},
+        {"\xa9x", "?x"},
+        {"\xc0\xaf", "??"},
+        {"\xe0\x80\x80", "???"},
+        {"\xed\xa0\x80", "???"},
+        {"\xf4\x90\x80\x80", "????"},
+        {"\xf5", "?"},
+        {"\xe2\x82", "??"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+
+        row("%s", cases[i].text);
+        error_set(&err, ERR_INVALID, "%s", cases[i].bytes);
+        error_context(&err, "%s", cases[i].bytes);
+        error_point(&err, "%s", cases[i].bytes);
+        assert_string_equal(cases[i].text, err.message);
+        assert_string_equal(cases[i].text, err.context);
+        assert_string_equal(cases[i].text, err.pointer);
+    }
+}
+
 static void count_release(void *counter)
 {
     ++*(int *)counter;
@@ -144,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_error_wins),
+        cmocka_unit_test(errors_are_utf8),
         cmocka_unit_test(arenas_hold_everything),
         cmocka_unit_test(text_stops_at_its_maximum),
         cmocka_unit_test(ids_have_their_form),
