@@ -280,7 +280,7 @@ void analysis_wake(struct analyzer *analyzer, const char *id)
 
     step->analyzer = analyzer;
     snprintf(step->id, sizeof(step->id), "%s", id);
-    worker_pool_submit_always(analyzer->pool, step_job, step);
+    worker_pool_submit(analyzer->pool, step_job, step);
 }
 
 void analysis_due(void *ctx, const char *id)

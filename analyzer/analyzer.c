@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
-#include "base/limits.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -427,8 +426,7 @@ enum err_code analyzer_create(const struct settings *settings, struct log *log,
     analyzer->metadata = metadata_cache_create(settings->n_accounts);
     if (store_open(settings->data_dir, log, &analyzer->store, err) ||
         fetch_create(log, &analyzer->fetch, err) ||
-        worker_pool_create("analyzer", settings->workers, QUEUE_MAX_PENDING, &analyzer->pool,
-                           err) ||
+        worker_pool_create("analyzer", settings->workers, &analyzer->pool, err) ||
         scheduler_create(analysis_due, analyzer, &analyzer->scheduler, err) ||
         recover(analyzer, err) || analysis_recover(analyzer, err)) {
         analyzer_free(analyzer);

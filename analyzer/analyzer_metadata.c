@@ -125,7 +125,7 @@ static void transfer_done(struct fetch_transfer *transfer)
 {
     struct refresh *refresh = transfer->ctx;
 
-    worker_pool_submit_always(refresh->analyzer->pool, read_reply, refresh);
+    worker_pool_submit(refresh->analyzer->pool, read_reply, refresh);
 }
 
 static void refresh_start(struct analyzer *analyzer, struct entry *entry,

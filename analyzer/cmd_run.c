@@ -14,7 +14,6 @@
 #include "base/id.h"
 #include "base/instant.h"
 #include "base/json.h"
-#include "base/limits.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -336,7 +335,7 @@ static int execute(struct run *run)
     int exit_code;
 
     if (fetch_create(NULL, &fetch, &err) ||
-        worker_pool_create("run", WORKERS, QUEUE_MAX_PENDING, &pool, &err)) {
+        worker_pool_create("run", WORKERS, &pool, &err)) {
         fetch_free(fetch);
         return fail_with(run, &err);
     }

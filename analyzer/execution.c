@@ -173,7 +173,7 @@ static void start_queries(void *ctx)
 
 void execution_start(struct execution *execution)
 {
-    worker_pool_submit_always(execution->pool, start_queries, execution);
+    worker_pool_submit(execution->pool, start_queries, execution);
 }
 
 void execution_cancel(struct execution *execution)

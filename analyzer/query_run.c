@@ -53,7 +53,7 @@ static void transfer_done(struct fetch_transfer *transfer)
     struct query_run *run = transfer->ctx;
 
     if (atomic_fetch_sub(&run->n_pending, 1) == 1)
-        worker_pool_submit_always(run->pool, parse_replies, run);
+        worker_pool_submit(run->pool, parse_replies, run);
 }
 
 void query_run_start(struct query_run *run)

@@ -251,9 +251,9 @@ static enum MHD_Result dispatch(struct request *request)
     MHD_suspend_connection(request->http);
     atomic_fetch_add(&context->n_running, 1);
     /* past any bound: admit() and the limit on connections keep it */
-    worker_pool_submit_always(call->match.route->kind == ROUTE_HEALTH ? context->health
-                                                                      : context->handlers,
-                              run_job, request);
+    worker_pool_submit(call->match.route->kind == ROUTE_HEALTH ? context->health
+                                                               : context->handlers,
+                       run_job, request);
     return MHD_YES;
 }
 

@@ -78,9 +78,8 @@ enum err_code server_start(const struct server_options *options, struct analyzer
     stats_init(&server->context.stats, api_routes, api_n_routes);
     if (listener_open(options->listen_host, options->listen_port, &server->listener, err) ||
         connections_create(&options->deadlines, &server->context.connections, err) ||
-        worker_pool_create("http", HANDLER_THREADS, HTTP_MAX_IN_FLIGHT, &server->context.handlers,
-                           err) ||
-        worker_pool_create("health", 1, HTTP_MAX_CONNECTIONS, &server->context.health, err))
+        worker_pool_create("http", HANDLER_THREADS, &server->context.handlers, err) ||
+        worker_pool_create("health", 1, &server->context.health, err))
         goto out;
     server->context.is_loopback = server->listener.is_loopback;
     server->daemon = MHD_start_daemon(

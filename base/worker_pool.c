@@ -21,7 +21,7 @@ struct worker_pool {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
     struct job *first, **last;
-    size_t n_queued, max_queued;
+    size_t n_queued;
     bool is_stopping;
 
     size_t n_threads;
@@ -55,8 +55,8 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-enum err_code worker_pool_create(const char *name, unsigned n_threads, size_t max_queued,
-                                 struct worker_pool **out, struct error *err)
+enum err_code worker_pool_create(const char *name, unsigned n_threads, struct worker_pool **out,
+                                 struct error *err)
 {
     struct worker_pool *pool = mem_alloc(1, sizeof(*pool) + n_threads * sizeof(pthread_t));
     pthread_attr_t attr;
@@ -66,7 +66,6 @@ enum err_code worker_pool_create(const char *name, unsigned n_threads, size_t ma
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->last = &pool->first;
-    pool->max_queued = max_queued;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
     for (unsigned i = 0; i < n_threads && !failed; i++) {
@@ -87,39 +86,18 @@ enum err_code worker_pool_create(const char *name, unsigned n_threads, size_t ma
     return ERR_OK;
 }
 
-static bool submit(struct worker_pool *pool, void (*run)(void *ctx), void *ctx, size_t max_queued)
+void worker_pool_submit(struct worker_pool *pool, void (*run)(void *ctx), void *ctx)
 {
     struct job *job = mem_alloc(1, sizeof(*job));
-    bool is_taken;
 
     job->run = run;
     job->ctx = ctx;
     pthread_mutex_lock(&pool->lock);
-    is_taken = pool->n_queued < max_queued;
-    if (is_taken) {
-        *pool->last = job;
-        pool->last = &job->next;
-        pool->n_queued++;
-        pthread_cond_signal(&pool->wake);
-    }
+    *pool->last = job;
+    pool->last = &job->next;
+    pool->n_queued++;
+    pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
-    if (!is_taken)
-        free(job);
-    return is_taken;
-}
-
-enum err_code worker_pool_submit(struct worker_pool *pool, void (*job)(void *ctx), void *ctx,
-                                 struct error *err)
-{
-    if (!submit(pool, job, ctx, pool->max_queued))
-        return error_because(err, ERR_BUSY, "queue_full",
-                             "%zu jobs are waiting already; try again later", pool->max_queued);
-    return ERR_OK;
-}
-
-void worker_pool_submit_always(struct worker_pool *pool, void (*job)(void *ctx), void *ctx)
-{
-    submit(pool, job, ctx, SIZE_MAX);
 }
 
 size_t worker_pool_queued(struct worker_pool *pool)

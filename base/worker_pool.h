@@ -1,4 +1,5 @@
-/* base/worker_pool.h -- N threads, one bounded queue of jobs. */
+/* base/worker_pool.h -- N threads, one queue of jobs. How much may wait is for those to bound who
+ * accept work from outside; a job is a step of something that was accepted. */
 #ifndef BASE_WORKER_POOL_H
 #define BASE_WORKER_POOL_H
 
@@ -7,19 +8,15 @@
 
 struct worker_pool;
 
-/* `name` (at most 12 characters) shows in the thread list. `max_queued` bounds jobs not yet taken.
+/* `name` (at most 11 characters) shows in the thread list. ERR_INTERNAL when there are no threads.
  */
-MUST_CHECK enum err_code worker_pool_create(const char *name, unsigned n_threads, size_t max_queued,
+MUST_CHECK enum err_code worker_pool_create(const char *name, unsigned n_threads,
                                             struct worker_pool **out, struct error *err);
 
-/* Run job(ctx) on some thread, in order of arrival. ERR_BUSY (queue_full) when the queue is full or
- * the pool is stopping; the job is then not run. Never blocks. */
-MUST_CHECK enum err_code worker_pool_submit(struct worker_pool *pool, void (*job)(void *ctx),
-                                            void *ctx, struct error *err);
+/* Run job(ctx) on some thread, in order of arrival. Never blocks. */
+void worker_pool_submit(struct worker_pool *pool, void (*job)(void *ctx), void *ctx);
 
-/* As submit, past the bound: for work that an accepted execution still needs to end. */
-void worker_pool_submit_always(struct worker_pool *pool, void (*job)(void *ctx), void *ctx);
-
+/* Jobs not yet taken by a thread. */
 size_t worker_pool_queued(struct worker_pool *pool);
 
 /* Run what is queued, stop, join. NULL is accepted. Nothing may submit any more. */
