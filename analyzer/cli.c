@@ -235,6 +235,14 @@ int cli_exit_code(const struct error *err)
     return EXIT_BUG;
 }
 
+int cli_fail_with(const struct cli_command *command, const struct error *err)
+{
+    char text[sizeof(err->context) + sizeof(err->message) + 2];
+
+    return cli_fail(command, cli_exit_code(err), "%s%s%s", error_text(err, text, sizeof(text)),
+                    err->pointer[0] ? " at " : "", err->pointer);
+}
+
 static enum err_code open_failed(const char *path, struct error *err)
 {
     enum err_code code = ERR_IO;

@@ -25,7 +25,7 @@ enum exit_code {
     EXIT_PERMISSION = 77,
     EXIT_SETTINGS = 78,
     EXIT_TIMEOUT = 124,
-    EXIT_INTERRUPTED = 130,
+    EXIT_BY_SIGNAL = 128, /* plus its number: 130 INT, 143 TERM */
 };
 
 /* One flag. `name` without dashes; `short_name` 0 for none; `value` the placeholder in help, NULL
@@ -68,6 +68,10 @@ const char *cli_positional(const struct cli_args *args, size_t i);
 /* "serinus NAME: " and the message on stderr, control characters escaped; returns `exit_code`. */
 int cli_fail(const struct cli_command *command, int exit_code, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+
+/* The same for an error, with its context and the pointer of what is wrong; returns the exit code
+ * that belongs to it. */
+int cli_fail_with(const struct cli_command *command, const struct error *err);
 
 /* The exit code that belongs to an error: 65 for bad input, 69 for a store that failed, ...; an
  * error of the command line itself has the reason "usage" and gives 64. */

@@ -143,7 +143,6 @@ static int judge_files(const struct cli_command *self, const struct cli_args *ar
     const json_t *config, *pairs, *given;
     struct judgement judgement;
     struct error err = {0};
-    char text[sizeof(err.context) + sizeof(err.message)];
     int exit_code = EXIT_BUG;
 
     if (cli_read_document(cli_value(args, "pairs"), &pairs_file, &err))
@@ -162,7 +161,7 @@ static int judge_files(const struct cli_command *self, const struct cli_args *ar
         exit_code = print_result(self, args, config, &judgement);
 out:
     if (err.code)
-        exit_code = cli_fail(self, cli_exit_code(&err), "%s", error_text(&err, text, sizeof(text)));
+        exit_code = cli_fail_with(self, &err);
     json_decref(thresholds);
     json_decref(config_file);
     json_decref(pairs_file);

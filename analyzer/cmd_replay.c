@@ -152,11 +152,7 @@ static int replay_one(const struct cli_command *self, const struct cli_args *arg
     int exit_code = EXIT_PASS;
 
     if (judge_again(self, args, &replay, &err)) {
-        char text[sizeof(err.message) + sizeof(err.context) + 4];
-
-        exit_code =
-            cli_fail(self, cli_exit_code(&err), "%s%s%s", error_text(&err, text, sizeof(text)),
-                     err.pointer[0] ? " at " : "", err.pointer);
+        exit_code = cli_fail_with(self, &err);
     } else {
         json_t *result = judge_result_json(&replay.judgement.result);
         struct outcome was = recorded(&replay.bundle);

@@ -187,7 +187,7 @@ static int await(const struct run *run, struct execution *execution, sem_t *ende
         if (sem_timedwait(ended, &until) == 0)
             break;
         if (interrupted && !exit_code) {
-            exit_code = 128 + interrupted;
+            exit_code = EXIT_BY_SIGNAL + interrupted;
             execution_cancel(execution);
         }
         show_progress(run, execution, started_mono_ms, false);
@@ -267,8 +267,11 @@ static int write_output(const struct run *run, const struct execution *execution
                         const char *output)
 {
     const struct judgement *judgement = &execution->judgement;
-    bool is_kayenta = strncmp(output, "json=kayenta", strlen("json=kayenta")) == 0;
-    size_t n = is_kayenta ? strlen("json=kayenta") : strcspn(output, "=");
+    size_t n_kayenta = strlen("json=kayenta");
+    bool is_kayenta =
+        strncmp(output, "json=kayenta", n_kayenta) == 0 &&
+        (output[n_kayenta] == '=' || output[n_kayenta] == '\0'); /* not kayenta.json */
+    size_t n = is_kayenta ? n_kayenta : strcspn(output, "=");
     const char *path = output[n] == '=' ? output + n + 1 : NULL;
     int exit_code;
     json_t *json;
@@ -314,14 +317,6 @@ static int report(const struct run *run, const struct execution *execution)
     return exit_code ? exit_code : verdict_exit_code(&execution->judgement.result);
 }
 
-static int fail_with(const struct run *run, const struct error *err)
-{
-    char text[sizeof(err->message) + sizeof(err->context) + 4];
-
-    return cli_fail(run->self, cli_exit_code(err), "%s%s%s", error_text(err, text, sizeof(text)),
-                    err->pointer[0] ? " at " : "", err->pointer);
-}
-
 /* --- all of it --- */
 
 static int execute(struct run *run)
@@ -334,10 +329,9 @@ static int execute(struct run *run)
     sem_t ended;
     int exit_code;
 
-    if (fetch_create(NULL, &fetch, &err) ||
-        worker_pool_create("run", WORKERS, &pool, &err)) {
+    if (fetch_create(NULL, &fetch, &err) || worker_pool_create("run", WORKERS, &pool, &err)) {
         fetch_free(fetch);
-        return fail_with(run, &err);
+        return cli_fail_with(run->self, &err);
     }
     sem_init(&ended, 0, 0);
     execution =
@@ -348,7 +342,7 @@ static int execute(struct run *run)
     if (exit_code) {
         fputs("serinus run: interrupted\n", stderr);
     } else if (execution->error.code) {
-        exit_code = fail_with(run, &execution->error);
+        exit_code = cli_fail_with(run->self, &execution->error);
         if (clock_mono_ms() >= execution->deadline_mono_ms) /* the error says what it waited for */
             exit_code = EXIT_TIMEOUT;
     } else {
@@ -378,7 +372,7 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
         if (prepare(&run, &err))
-            exit_code = fail_with(&run, &err);
+            exit_code = cli_fail_with(self, &err);
         else
             exit_code = cli_verdict_exit(run.args, execute(&run));
     }

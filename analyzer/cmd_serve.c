@@ -23,7 +23,6 @@
 #define MALLOC_KEEP_BYTES 131072 /* freed memory beyond this goes back to the system */
 #define WANTED_FDS 4096u         /* connections, fetches, the store, and some air */
 #define MAX_WORKERS 1024u
-#define EXIT_BY_SIGNAL 128
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HAS_SANITIZER 1
@@ -216,7 +215,6 @@ static int serve(const struct cli_command *self, const struct settings *settings
     struct server *server = NULL;
     struct error err = {0};
     int64_t started_ms = clock_mono_ms();
-    char text[sizeof(err.message) + sizeof(err.context) + 2];
     sigset_t set;
     int signal_number;
 
@@ -226,7 +224,7 @@ static int serve(const struct cli_command *self, const struct settings *settings
     if (analyzer_create(settings, log, &analyzer, &err) ||
         server_start(&server_options, analyzer, settings, log, &server, &err)) {
         analyzer_free(analyzer);
-        return cli_fail(self, cli_exit_code(&err), "%s", error_text(&err, text, sizeof(text)));
+        return cli_fail_with(self, &err);
     }
     log_info(log, "serving", LOG_STR("url", server_url(server)),
              LOG_I64("port", server_port(server)), LOG_STR("version", SERINUS_VERSION),
@@ -258,7 +256,6 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
     struct log *log = NULL;
     const struct cli_args *args;
     const char **paths;
-    char text[sizeof(err.message) + sizeof(err.context) + 2];
     int exit_code;
 
     limit_memory();
@@ -274,14 +271,14 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
     for (size_t i = 0; i < cli_count(args, "config"); i++)
         paths[i] = cli_value_at(args, "config", i);
     if (settings_load(paths, cli_count(args, "config"), &settings, &err)) {
-        exit_code = cli_fail(self, cli_exit_code(&err), "%s", error_text(&err, text, sizeof(text)));
+        exit_code = cli_fail_with(self, &err);
         goto out;
     }
     exit_code = take_flags(self, args, settings);
     if (exit_code)
         goto out;
     if (settings_listen_check(settings, &err)) {
-        exit_code = cli_fail(self, cli_exit_code(&err), "%s", err.message);
+        exit_code = cli_fail_with(self, &err);
         goto out;
     }
     log = log_create(settings->log_level);
@@ -293,8 +290,7 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
     exit_code = serve(self, settings, log);
 out:
     log_free(log);
-    if (settings)
-        settings_free(settings);
+    settings_free(settings);
     arena_free(arena);
     return exit_code;
 }

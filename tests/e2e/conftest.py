@@ -356,8 +356,8 @@ def one_metric_config(query, name="m", **analysis):
     }
 
 
-def run_cli(*arguments, stdin=None, timeout_s=120, environment=None):
+def run_cli(*arguments, stdin=None, timeout_s=120, environment=None, cwd=TOP):
     """The finished process of `serinus ARGUMENTS`, its streams as text."""
     return subprocess.run([*WRAPPER, BINARY, *map(str, arguments)], input=stdin, text=True,
-                          capture_output=True, timeout=timeout_s, cwd=TOP,
+                          capture_output=True, timeout=timeout_s, cwd=cwd,
                           env={**os.environ, **(environment or {})})

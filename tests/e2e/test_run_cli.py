@@ -9,10 +9,10 @@ from conftest import TOP, WINDOW, demo_config, run_cli
 CONFIG = os.path.join(TOP, "fixtures/demo/canary-config.json")
 
 
-def run(prometheus, canary, *more, config=CONFIG):
+def run(prometheus, canary, *more, config=CONFIG, **how):
     return run_cli("run", "-f", config, "--prometheus", prometheus.url, "--baseline", "v41", "--canary", canary,
                    "--baseline-location", "baseline", "--canary-location", "canary",
-                   "--start", WINDOW[0], "--end", WINDOW[1], *more)
+                   "--start", WINDOW[0], "--end", WINDOW[1], *more, **how)
 
 
 @pytest.mark.smoke
@@ -42,6 +42,17 @@ def test_json_is_the_only_thing_on_stdout(prometheus):
     done = run(prometheus, "v43", "-o", "json")
     assert done.returncode == 11
     assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_a_file_may_be_called_kayenta(prometheus, tmp_path):
+    # json=kayenta is a format, json=kayenta.json the report in a file of that name
+    report = tmp_path / "kayenta.json"
+    done = run(prometheus, "v42", "-o", "json=kayenta.json", cwd=tmp_path)
+    assert done.returncode == 0 and not done.stdout, done.stderr
+    assert json.loads(report.read_text())["schema"] == "serinus.report/v1"
+    done = run(prometheus, "v42", "-o", "json=kayenta=kayenta.json", cwd=tmp_path)
+    assert done.returncode == 0 and not done.stdout, done.stderr
+    assert "judgeResult" in json.loads(report.read_text())["result"]
 
 
 def test_the_table_names_each_failing_metric_and_its_reason(prometheus):
