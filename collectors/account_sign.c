@@ -15,6 +15,7 @@
 
 #define FILE_PREFIX "file:"
 #define MASK "***"
+#define SECRET_FORMS 3u   /* as it is, in Base64, percent-encoded */
 #define MASK_MIN_BYTES 4u /* a shorter credential would blank out half of every message */
 
 enum err_code secret_read(const char *path, struct arena *arena, struct secret *out,
@@ -156,18 +157,18 @@ const char *account_mask_header(const struct account *account, const struct http
 
 /* Texts that must not be seen. */
 struct needles {
-    struct str items[64];
+    struct str *items; /* room for all of them */
     size_t n_items;
     struct arena *arena;
 };
 
 static void add_needle(struct needles *needles, const char *text)
 {
-    if (strlen(text) >= MASK_MIN_BYTES && needles->n_items < ARRAY_LEN(needles->items))
+    if (strlen(text) >= MASK_MIN_BYTES)
         needles->items[needles->n_items++] = str_of(text);
 }
 
-/* The text and the forms in which it travels. */
+/* The text and the forms in which it travels, SECRET_FORMS in all. */
 static void add_secret(struct needles *needles, const char *text)
 {
     struct strbuf encoded = {0};
@@ -197,8 +198,10 @@ static void collect_needles(const struct account *account, struct needles *needl
         {{0}, account->username_password_file},
         {{0}, account->tls.key_password_file},
     };
+    size_t n_secrets = ARRAY_LEN(secrets) + 2 + account->n_headers; /* 2: user and password */
     const char *text;
 
+    needles->items = arena_array(needles->arena, struct str, n_secrets * SECRET_FORMS);
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
         struct error ignored = {0};
         struct secret secret;

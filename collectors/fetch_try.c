@@ -245,7 +245,7 @@ static enum err_code set_tls(struct fetch_try *try, struct error *err)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure_skip_verify ? 0L : 2L);
     if (tls->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
-    if (!tls->cert_file)
+    if (!tls->cert_file || try->is_foreign)
         return ERR_OK;
     if (tls->key_password_file) {
         arena = arena_create();

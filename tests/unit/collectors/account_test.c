@@ -341,6 +341,27 @@ static void account_mask_texts(void **state)
     }
 }
 
+/* However many there are. */
+static void account_mask_many_headers(void **state)
+{
+    struct arena *arena = arena_create();
+    struct strbuf config = {0}, text = {0}, masked = {0};
+
+    (void)state;
+    strbuf_puts(&config, "{'headers':{");
+    for (int i = 0; i < 70; i++) {
+        strbuf_printf(&config, "%s'X-Key-%d':'canary %03d'", i ? "," : "", i, i);
+        strbuf_printf(&text, "canary %03d canary%%20%03d;", i, i);
+        strbuf_puts(&masked, "*** ***;");
+    }
+    strbuf_puts(&config, "}}");
+    assert_string_equal(masked.bytes, account_mask(decode(arena, config.bytes), text.bytes, arena));
+    strbuf_clear(&config);
+    strbuf_clear(&text);
+    strbuf_clear(&masked);
+    arena_free(arena);
+}
+
 static void account_mask_headers(void **state)
 {
     static const struct {
@@ -378,6 +399,7 @@ int main(void)
         cmocka_unit_test(account_files_are_read_again),
         cmocka_unit_test(secret_read_refuses),
         cmocka_unit_test(account_mask_texts),
+        cmocka_unit_test(account_mask_many_headers),
         cmocka_unit_test(account_mask_headers),
     };
 
