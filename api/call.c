@@ -116,15 +116,10 @@ enum err_code call_flag(const struct api_call *call, const char *name, bool *out
                          name);
 }
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
 static enum err_code read_body(struct api_call *call, json_t **out, struct error *err)
 {
     if (json_read(strbuf_view(&call->body), &json_limits_request, out, err) == ERR_OK)
-        arena_defer(call->arena, release_json, *out);
+        json_keep(*out, call->arena);
     return err->code;
 }
 

@@ -22,11 +22,6 @@ static const char *either(const char *given, const char *configured)
     return given ? given : configured;
 }
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
 static enum err_code step_of(const char *text, json_int_t *out, struct error *err)
 {
     size_t n_digits = strspn(text, "0123456789");
@@ -63,8 +58,8 @@ enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err)
     json_int_t step_s = 0;
     struct str body;
 
-    arena_defer(call->arena, release_json, query);
-    arena_defer(call->arena, release_json, scope);
+    json_keep(query, call->arena);
+    json_keep(scope, call->arena);
     json_object_set_new(scope, "extendedScopeParams", extended);
     if (call_params(call, params, ARRAY_LEN(params), err) || step_of(step, &step_s, err) ||
         call_flag(call, "dryRun", &fetch.is_dry_run, err))

@@ -1,8 +1,9 @@
 #include "api/handlers.h"
 #include "api/respond.h"
+#include "base/number.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 enum err_code handle_judges(struct api_call *call, struct error *err)
 {
@@ -16,10 +17,7 @@ enum err_code handle_judges(struct api_call *call, struct error *err)
 
 static enum err_code number_of(const char *name, const char *text, double *out, struct error *err)
 {
-    char *end;
-
-    *out = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(*out))
+    if (!number_parse(text, strlen(text), out) || !isfinite(*out))
         return error_because(err, ERR_INVALID, "bad_parameter", "Parameter '%s' must be a number.",
                              name);
     return ERR_OK;

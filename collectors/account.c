@@ -317,11 +317,6 @@ static enum err_code decode_all(struct decode *d)
     return decode_url(d);
 }
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
 enum err_code account_decode(const char *type, json_t *config, struct arena *arena,
                              struct account **out, struct error *err)
 {
@@ -333,7 +328,7 @@ enum err_code account_decode(const char *type, json_t *config, struct arena *are
     account->options = config;
     if (!json_is_object(config))
         return error_set(err, ERR_SETTINGS, "an account of type \"%s\" must be an object", type);
-    arena_defer(arena, release_json, json_incref(config));
+    json_keep(json_incref(config), arena);
     if (read_text(&d, config, "name", &account->name) || decode_all(&d))
         return err->code;
     *out = account;
