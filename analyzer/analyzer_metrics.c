@@ -33,18 +33,28 @@ static const char *config_name(const struct live *live)
     return name ? name : "";
 }
 
+static void put_verdict_labels(struct strbuf *out, const char *application, const char *config,
+                               const struct judge_result *result)
+{
+    put_label(out, "application", application);
+    strbuf_puts(out, ",");
+    put_label(out, "config", config);
+    strbuf_puts(out, ",");
+    put_label(out, "verdict", verdict_name(result->verdict));
+}
+
 static void count_verdict(struct analyzer *analyzer, const struct live *live,
                           const struct judge_result *result)
 {
     struct strbuf labels = {0};
-    bool is_full = json_object_size(analyzer->verdicts) >= MAX_LABEL_VALUES;
     json_int_t n;
 
-    put_label(&labels, "application", is_full ? "other" : live->application);
-    strbuf_puts(&labels, ",");
-    put_label(&labels, "config", is_full ? "other" : config_name(live));
-    strbuf_puts(&labels, ",");
-    put_label(&labels, "verdict", verdict_name(result->verdict));
+    put_verdict_labels(&labels, live->application, config_name(live), result);
+    if (!json_object_get(analyzer->verdicts, labels.bytes) &&
+        json_object_size(analyzer->verdicts) >= MAX_LABEL_VALUES) {
+        strbuf_clear(&labels);
+        put_verdict_labels(&labels, "other", "other", result);
+    }
     n = json_integer_value(json_object_get(analyzer->verdicts, labels.bytes));
     json_object_set_new(analyzer->verdicts, labels.bytes, json_integer(n + 1));
     strbuf_clear(&labels);
