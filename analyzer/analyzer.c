@@ -32,22 +32,24 @@ static const char *member_text(const struct live *live, const char *key)
     return json_string_value(json_object_get(live->submission, key));
 }
 
-/* Store the end. A full or locked disk is waited out: the verdict is there, and a restart would
- * only fetch everything again. */
+/* Store the end. A store that cannot take it is waited out: the verdict is there, and giving up
+ * would leave an execution that neither runs nor has ended until the next start fetches it all
+ * again. */
 static void store_end(struct live *live, const struct stored_execution *ended,
                       const struct stored_series *series, size_t n_series)
 {
     struct analyzer *analyzer = live->analyzer;
 
-    for (;;) {
+    for (bool is_first = true;; is_first = false) {
         struct error err = {0};
 
         if (store_execution_finish(analyzer->store, ended, series, n_series, &err) == ERR_OK ||
             err.code == ERR_CONFLICT || err.code == ERR_NOT_FOUND)
             return; /* or it was cancelled, and deleted since */
-        log_error(analyzer->log, "execution could not be stored", LOG_STR("execution", live->id),
-                  LOG_STR("error", err.message));
-        if (err.code != ERR_BUSY || atomic_load(&analyzer->is_draining))
+        if (is_first)
+            log_error(analyzer->log, "execution could not be stored, trying again",
+                      LOG_STR("execution", live->id), LOG_STR("error", err.message));
+        if (atomic_load(&analyzer->is_draining))
             return;
         usleep(FINISH_RETRY_US);
     }
