@@ -29,9 +29,14 @@ static bool is_refused_v6(const unsigned char bytes[16])
     if (memcmp(bytes, loopback, sizeof(loopback)) == 0)
         return false;
     if (memcmp(bytes, mapped, sizeof(mapped)) == 0 || memcmp(bytes, zeros, sizeof(zeros)) == 0 ||
-        memcmp(bytes, nat64, sizeof(nat64)) == 0 ||
-        memcmp(bytes, nat64_local, sizeof(nat64_local)) == 0)
+        memcmp(bytes, nat64, sizeof(nat64)) == 0)
         return is_refused_v4(bytes + 12);
+    if (memcmp(bytes, nat64_local, sizeof(nat64_local)) == 0) {
+        /* RFC 6052: behind a /48 the address stands around byte 8, behind a /96 of it in the end */
+        const unsigned char around_8[4] = {bytes[6], bytes[7], bytes[9], bytes[10]};
+
+        return is_refused_v4(bytes[6] || bytes[7] ? around_8 : bytes + 12);
+    }
     if (bytes[0] == 0x20 && bytes[1] == 0x02) /* 6to4 */
         return is_refused_v4(bytes + 2);
     return bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||

@@ -54,6 +54,8 @@ static const struct {
     {"64:ff9b::8.8.8.8", false},
     {"64:ff9b:1::169.254.169.254", true},
     {"64:ff9b:1::8.8.8.8", false},
+    {"64:ff9b:1:a9fe:a9:fe00::", true}, /* 169.254.169.254 behind the /48 */
+    {"64:ff9b:1:808:8:800::", false},
 };
 
 static void address_refused(void **state)
