@@ -62,6 +62,23 @@ static bool is_listed(const char *list, const char *word)
     return false;
 }
 
+int cli_check_allow(const struct cli_command *command, const struct cli_args *args)
+{
+    const char *allowed = cli_value(args, "allow");
+
+    for (const char *at = allowed; at && *at;) {
+        size_t n = strcspn(at, ",");
+
+        if (!(n == strlen("marginal") && strncmp(at, "marginal", n) == 0) &&
+            !(n == strlen("nodata") && strncmp(at, "nodata", n) == 0))
+            return cli_fail(command, EXIT_USAGE,
+                            "--allow takes marginal, nodata or both with a comma, not \"%.40s\"",
+                            allowed);
+        at += n + (at[n] == ',');
+    }
+    return EXIT_PASS;
+}
+
 int cli_verdict_exit(const struct cli_args *args, int exit_code)
 {
     const char *allowed = cli_value(args, "allow");

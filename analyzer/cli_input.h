@@ -18,6 +18,9 @@ MUST_CHECK enum err_code cli_thresholds(const struct cli_command *command,
                                         const struct cli_args *args, const json_t *given,
                                         const json_t *config, json_t **out, struct error *err);
 
+/* 0, or 64 after saying which word --allow does not know. */
+int cli_check_allow(const struct cli_command *command, const struct cli_args *args);
+
 /* The exit code of a verdict after --allow and --exit-zero. */
 int cli_verdict_exit(const struct cli_args *args, int exit_code);
 

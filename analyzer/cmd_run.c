@@ -365,6 +365,8 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
     run.args = cli_parse(self, argc, argv, run.arena, &exit_code);
     for (size_t i = 0; run.args && !exit_code && i < cli_count(run.args, "output"); i++)
         exit_code = check_output(&run, cli_value_at(run.args, "output", i));
+    if (run.args && !exit_code)
+        exit_code = cli_check_allow(self, run.args);
     if (run.args && !exit_code && cli_n_positionals(run.args))
         exit_code = cli_fail(self, EXIT_USAGE, "unexpected argument \"%.60s\"",
                              cli_positional(run.args, 0));

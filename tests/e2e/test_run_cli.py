@@ -35,6 +35,8 @@ def test_allow_and_exit_zero(prometheus):
     assert run(prometheus, "v44", "--marginal", "70", "--allow", "marginal").returncode == 0
     assert run(prometheus, "v43", "--exit-zero").returncode == 0
     assert run(prometheus, "v43", "--allow", "marginal").returncode == 11
+    unknown = run(prometheus, "v42", "--allow", "marginal,margnal")
+    assert unknown.returncode == 64 and "margnal" in unknown.stderr
 
 
 @pytest.mark.smoke
