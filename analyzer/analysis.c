@@ -71,7 +71,7 @@ static bool has_few_points(const struct analyzer *analyzer, const struct analysi
     json_array_foreach (results, i, result) {
         const json_t *stats = json_object_get(json_object_get(result, "controlMetadata"), "stats");
 
-        if (json_integer_value(json_object_get(stats, "count")) < 50)
+        if (json_integer_value(json_object_get(stats, "count")) < (json_int_t)JUDGEMENT_FEW_POINTS)
             return true;
     }
     return false;

@@ -8,6 +8,10 @@
 static const int64_t duration_bounds_ms[] = {100,   500,    1000,    5000,
                                              30000, 300000, 3600000, 86400000};
 
+_Static_assert(ARRAY_LEN(duration_bounds_ms) ==
+                   ARRAY_LEN(((struct execution_counters *)0)->duration_buckets),
+               "a counter for every bound");
+
 #define MAX_LABEL_VALUES 200u /* beyond it: "other", so that clients cannot grow the page */
 
 /* A label value: backslash, quote and line feed escaped. */

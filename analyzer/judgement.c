@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define FEW_POINTS 50u /* below this Kayenta's clients warn, too */
-
 static struct metric_set_list sets_named(const struct metric_set_list *all, const char *name,
                                          struct arena *arena)
 {
@@ -82,11 +80,11 @@ const char *const *judgement_warnings(const struct judgement *judgement, struct 
         const struct metric_result *metric = &result->results[i];
         size_t n_control = metric->stats[SIDE_CONTROL].count;
 
-        if (n_control > 0 && n_control < FEW_POINTS)
+        if (n_control > 0 && n_control < JUDGEMENT_FEW_POINTS)
             out[n++] = arena_printf(arena,
                                     "metric \"%s\" has only %zu baseline points; fewer than %u "
                                     "reduce confidence in its verdict",
-                                    metric->pair->name, n_control, FEW_POINTS);
+                                    metric->pair->name, n_control, JUDGEMENT_FEW_POINTS);
         if (metric->is_unit_too_small)
             out[n++] = arena_printf(arena,
                                     "metric \"%s\": values are small against the solver's absolute "

@@ -6,6 +6,9 @@
 #include "judge/judge.h"
 #include <jansson.h>
 
+/* Fewer baseline points than this are worth a warning; Kayenta's clients draw the same line. */
+#define JUDGEMENT_FEW_POINTS 50u
+
 struct judgement {
     struct metric_pair *pairs;
     size_t n_pairs;

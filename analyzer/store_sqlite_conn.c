@@ -111,6 +111,7 @@ static const char *const migrations[] = {
     " STRICT;"
     "CREATE INDEX execution_by_application ON execution"
     " (application, created_unix_ms DESC, id DESC);"
+    "CREATE INDEX execution_by_age ON execution (created_unix_ms DESC, id DESC);"
     "CREATE INDEX execution_unfinished ON execution (created_unix_ms DESC, id DESC)"
     " WHERE state = 0;"
     "CREATE TABLE series ("
