@@ -23,15 +23,8 @@ void settings_notice(struct settings_tree *tree, const char *fmt, ...)
 {
     va_list args;
 
-    if (tree->n_notices == tree->notices_capacity) {
-        size_t capacity = tree->notices_capacity ? tree->notices_capacity * 2 : 8;
-        const char **notices = arena_array(tree->arena, const char *, capacity);
-
-        if (tree->n_notices)
-            memcpy(notices, tree->notices, tree->n_notices * sizeof(*notices));
-        tree->notices = notices;
-        tree->notices_capacity = capacity;
-    }
+    tree->notices = arena_grow(tree->arena, tree->notices, tree->n_notices, &tree->notices_capacity,
+                               sizeof(*tree->notices));
     va_start(args, fmt);
     tree->notices[tree->n_notices++] = arena_vprintf(tree->arena, fmt, args);
     va_end(args);
@@ -153,15 +146,8 @@ static struct setting *add_child(struct settings_tree *tree, struct setting *par
 {
     struct setting *child = arena_new(tree->arena, struct setting);
 
-    if (parent->n_children == parent->capacity) {
-        size_t capacity = parent->capacity ? parent->capacity * 2 : 4;
-        struct setting **children = arena_array(tree->arena, struct setting *, capacity);
-
-        if (parent->n_children)
-            memcpy(children, parent->children, parent->n_children * sizeof(struct setting *));
-        parent->children = children;
-        parent->capacity = capacity;
-    }
+    parent->children = arena_grow(tree->arena, parent->children, parent->n_children,
+                                  &parent->capacity, sizeof(*parent->children));
     child->key = arena_strndup(tree->arena, key, n_bytes);
     child->path = parent->kind == SETTING_LIST
                       ? arena_printf(tree->arena, "%s[%zu]", parent->path, parent->n_children)

@@ -4,14 +4,7 @@
  * (is_live) and whether it still counts as archived (is_archived), and goes when neither holds. */
 #include "analyzer/store_sqlite.h"
 
-#include <string.h>
-
 /* --- lists --- */
-
-static sqlite3_int64 as_int64(size_t n)
-{
-    return n > INT64_MAX ? INT64_MAX : (sqlite3_int64)n;
-}
 
 struct entry_list {
     struct stored_entry *items;
@@ -20,15 +13,8 @@ struct entry_list {
 
 static struct stored_entry *list_add(struct entry_list *list, struct arena *arena)
 {
-    if (list->n_items == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 16;
-        struct stored_entry *items = arena_array(arena, struct stored_entry, capacity);
-
-        if (list->n_items)
-            memcpy(items, list->items, list->n_items * sizeof(*items));
-        list->items = items;
-        list->capacity = capacity;
-    }
+    list->items =
+        arena_grow(arena, list->items, list->n_items, &list->capacity, sizeof(*list->items));
     return &list->items[list->n_items++];
 }
 
@@ -49,8 +35,8 @@ static enum err_code list(struct store *store, enum sqlite_sql sql, const char *
     if (account)
         sqlite_bind_text(stmt, 1, account);
     sqlite3_bind_int(stmt, 2, kind);
-    sqlite3_bind_int64(stmt, 3, as_int64(page.limit));
-    sqlite3_bind_int64(stmt, 4, as_int64(page.offset));
+    sqlite_bind_size(stmt, 3, page.limit);
+    sqlite_bind_size(stmt, 4, page.offset);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
         *list_add(&entries, arena) = (struct stored_entry){
             .id = sqlite_column_copy(stmt, 0, arena),

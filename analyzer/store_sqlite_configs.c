@@ -184,15 +184,8 @@ struct names {
 
 static void names_add(struct names *names, const char *name, struct arena *arena)
 {
-    if (names->n_items == names->capacity) {
-        size_t capacity = names->capacity ? names->capacity * 2 : 2;
-        const char **items = arena_array(arena, const char *, capacity);
-
-        if (names->n_items)
-            memcpy(items, names->items, names->n_items * sizeof(*items));
-        names->items = items;
-        names->capacity = capacity;
-    }
+    names->items =
+        arena_grow(arena, names->items, names->n_items, &names->capacity, sizeof(*names->items));
     names->items[names->n_items++] = name;
 }
 
@@ -256,15 +249,8 @@ struct config_list {
 
 static struct stored_config *list_add(struct config_list *list, struct arena *arena)
 {
-    if (list->n_items == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 16;
-        struct stored_config *items = arena_array(arena, struct stored_config, capacity);
-
-        if (list->n_items)
-            memcpy(items, list->items, list->n_items * sizeof(*items));
-        list->items = items;
-        list->capacity = capacity;
-    }
+    list->items =
+        arena_grow(arena, list->items, list->n_items, &list->capacity, sizeof(*list->items));
     return &list->items[list->n_items++];
 }
 

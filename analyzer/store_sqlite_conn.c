@@ -261,6 +261,11 @@ struct str sqlite_column_str(sqlite3_stmt *stmt, int at, struct arena *arena)
     return (struct str){arena_strndup(arena, bytes, n_bytes), n_bytes};
 }
 
+void sqlite_bind_size(sqlite3_stmt *stmt, int at, size_t n)
+{
+    sqlite3_bind_int64(stmt, at, n > INT64_MAX ? INT64_MAX : (sqlite3_int64)n);
+}
+
 const char *sqlite_column_copy(sqlite3_stmt *stmt, int at, struct arena *arena)
 {
     return sqlite_column_str(stmt, at, arena).bytes;

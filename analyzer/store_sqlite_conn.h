@@ -77,6 +77,7 @@ enum err_code sqlite_error(struct sqlite_conn *conn, const char *what, struct er
 void sqlite_bind_text(sqlite3_stmt *stmt, int at, const char *text);
 void sqlite_bind_str(sqlite3_stmt *stmt, int at, struct str text);
 void sqlite_bind_blob(sqlite3_stmt *stmt, int at, struct str bytes);
+void sqlite_bind_size(sqlite3_stmt *stmt, int at, size_t n); /* SIZE_MAX, too */
 
 /* Copies of a column, from 0; terminated, never NULL. */
 const char *sqlite_column_copy(sqlite3_stmt *stmt, int at, struct arena *arena);

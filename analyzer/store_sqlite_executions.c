@@ -2,8 +2,6 @@
  * is written twice: when it is accepted and when it ends. */
 #include "analyzer/store_sqlite.h"
 
-#include <string.h>
-
 static enum err_code accept_row(struct sqlite_conn *conn, const void *args, struct error *err)
 {
     const struct stored_execution *execution = args;
@@ -162,11 +160,6 @@ static enum sqlite_sql statement_for(const struct execution_filter *filter)
     return SQL_EXECUTION_LIST;
 }
 
-static sqlite3_int64 as_int64(size_t n)
-{
-    return n > INT64_MAX ? INT64_MAX : (sqlite3_int64)n;
-}
-
 enum err_code store_execution_list(struct store *store, const struct execution_filter *filter,
                                    struct arena *arena, struct stored_execution **out,
                                    size_t *n_out, struct error *err)
@@ -183,19 +176,11 @@ enum err_code store_execution_list(struct store *store, const struct execution_f
     if (filter->application)
         sqlite_bind_text(stmt, 1, filter->application);
     sqlite3_bind_int64(stmt, 2, filter->states);
-    sqlite3_bind_int64(stmt, 3, as_int64(filter->limit));
-    sqlite3_bind_int64(stmt, 4, as_int64(filter->offset));
+    sqlite_bind_size(stmt, 3, filter->limit);
+    sqlite_bind_size(stmt, 4, filter->offset);
     sqlite3_bind_int(stmt, 5, (int)filter->kind);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (n == capacity) {
-            struct stored_execution *more;
-
-            capacity = capacity ? capacity * 2 : 16;
-            more = arena_array(arena, struct stored_execution, capacity);
-            if (n)
-                memcpy(more, items, n * sizeof(*items));
-            items = more;
-        }
+        items = arena_grow(arena, items, n, &capacity, sizeof(*items));
         read_execution(stmt, arena, &items[n++]);
     }
     if (rc != SQLITE_DONE) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ARENA_FIRST_BLOCK_BYTES 2048u        /* most API requests fit */
+#define ARENA_FIRST_ITEMS 4u                 /* of an array that grows */
 #define ARENA_MAX_BLOCK_BYTES (256u * 1024u) /* larger objects get a block of their own */
 
 struct block {
@@ -133,6 +134,19 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
     block->used_bytes += bytes;
     arena->used_bytes += bytes;
     return memset(ptr, 0, bytes);
+}
+
+void *arena_grow(struct arena *arena, void *items, size_t n_items, size_t *capacity, size_t size)
+{
+    void *larger;
+
+    if (n_items < *capacity)
+        return items;
+    *capacity = *capacity ? *capacity * 2 : ARENA_FIRST_ITEMS;
+    larger = arena_alloc(arena, *capacity, size);
+    if (n_items)
+        memcpy(larger, items, n_items * size);
+    return larger;
 }
 
 char *arena_strndup(struct arena *arena, const char *bytes, size_t n_bytes)

@@ -25,6 +25,10 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size) __attribute__(
 #define arena_new(arena, type) ((type *)arena_alloc((arena), 1, sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_alloc((arena), (count), sizeof(type)))
 
+/* An array with room for one more behind its n_items: itself, or a copy twice as large, whose new
+ * size is put into *capacity. Old copies stay in the arena. */
+void *arena_grow(struct arena *arena, void *items, size_t n_items, size_t *capacity, size_t size);
+
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *bytes, size_t n_bytes);
 char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);

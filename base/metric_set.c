@@ -61,14 +61,7 @@ size_t metric_set_expected_points(const struct metric_set *set)
 
 struct metric_set *metric_set_list_add(struct metric_set_list *list)
 {
-    if (list->n_sets == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 4;
-        struct metric_set *sets = arena_array(list->arena, struct metric_set, capacity);
-
-        if (list->n_sets)
-            memcpy(sets, list->sets, list->n_sets * sizeof(*sets));
-        list->sets = sets;
-        list->capacity = capacity;
-    }
+    list->sets =
+        arena_grow(list->arena, list->sets, list->n_sets, &list->capacity, sizeof(*list->sets));
     return &list->sets[list->n_sets++];
 }

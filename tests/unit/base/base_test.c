@@ -89,6 +89,23 @@ static void arenas_hold_everything(void **state)
     assert_int_equal(2, released);
 }
 
+static void arrays_grow_in_an_arena(void **state)
+{
+    struct arena *arena = arena_create();
+    size_t capacity = 0;
+    int *items = NULL;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        items = arena_grow(arena, items, (size_t)i, &capacity, sizeof(*items));
+        assert_true(capacity > (size_t)i);
+        items[i] = i;
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(i, items[i]);
+    arena_free(arena);
+}
+
 static void text_stops_at_its_maximum(void **state)
 {
     struct strbuf buf = {.max_bytes = 8};
@@ -172,13 +189,10 @@ static void pools_drain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_error_wins),
-        cmocka_unit_test(errors_are_utf8),
-        cmocka_unit_test(arenas_hold_everything),
-        cmocka_unit_test(text_stops_at_its_maximum),
-        cmocka_unit_test(ids_have_their_form),
-        cmocka_unit_test(tag_maps_are_sorted),
-        cmocka_unit_test(pools_drain),
+        cmocka_unit_test(the_first_error_wins),      cmocka_unit_test(errors_are_utf8),
+        cmocka_unit_test(arenas_hold_everything),    cmocka_unit_test(arrays_grow_in_an_arena),
+        cmocka_unit_test(text_stops_at_its_maximum), cmocka_unit_test(ids_have_their_form),
+        cmocka_unit_test(tag_maps_are_sorted),       cmocka_unit_test(pools_drain),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
