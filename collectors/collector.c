@@ -61,6 +61,52 @@ enum err_code collector_build(const struct collector_type *type, const struct ac
     return ERR_OK;
 }
 
+static bool is_same_request(const struct http_request *a, const struct http_request *b)
+{
+    return strcmp(a->method, b->method) == 0 && strcmp(a->url, b->url) == 0 &&
+           a->n_body_bytes == b->n_body_bytes &&
+           (a->n_body_bytes == 0 || memcmp(a->body, b->body, a->n_body_bytes) == 0);
+}
+
+static enum err_code too_many_pages(struct error *err, const char *why)
+{
+    return error_because(err, ERR_UPSTREAM, "store_too_many_pages",
+                         "the store's answer does not end: %s", why);
+}
+
+enum err_code collector_next(const struct collector_type *type, const struct account *account,
+                             const struct metric_query *query, const char *text,
+                             const struct http_request_list *asked,
+                             const struct http_response *replies, struct arena *arena,
+                             struct http_request_list *more, struct error *err)
+{
+    size_t n_bytes = 0;
+
+    *more = (struct http_request_list){0};
+    if (!type->next)
+        return ERR_OK;
+    if (type->next(account, query, text, replies, asked->n_requests, arena, more, err))
+        return err->code;
+    if (more->n_requests == 0)
+        return ERR_OK;
+    if (asked->n_requests + more->n_requests > STORE_MAX_REQUESTS)
+        return too_many_pages(err, "it has more pages than one query may ask for");
+    for (size_t i = 0; i < asked->n_requests; i++) {
+        n_bytes += replies[i].n_body_bytes;
+        for (size_t m = 0; m < more->n_requests; m++)
+            if (is_same_request(&asked->requests[i], &more->requests[m]))
+                return too_many_pages(err, "a page leads back to one that came before");
+    }
+    if (n_bytes > account->max_response_bytes)
+        return error_because(err, ERR_UPSTREAM, "store_response_too_large",
+                             "the pages of the metric store's answer are larger than the account's "
+                             "maxResponseBytes");
+    for (size_t i = 0; i < more->n_requests; i++)
+        if (complete(account, arena, &more->requests[i], err))
+            return err->code;
+    return ERR_OK;
+}
+
 enum err_code collector_build_metadata(const struct collector_type *type,
                                        const struct account *account, struct arena *arena,
                                        struct http_request *out, struct error *err)

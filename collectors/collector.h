@@ -7,7 +7,7 @@
 #include "collectors/http_message.h"
 #include "collectors/metric_query.h"
 
-/* The requests of one query, to be sent in any order; their replies are read together. */
+/* Requests of one query, to be sent in any order; their replies are read together. */
 struct http_request_list {
     struct http_request *requests;
     size_t n_requests;
@@ -40,6 +40,14 @@ struct collector_type {
                            const char *text, struct arena *arena, struct http_request_list *out,
                            struct error *err);
 
+    /* Further requests, unsigned, once all so far have a reply with a 2xx status: the next page, or
+     * a step that needs an earlier answer. An empty list: these were all. May be NULL. `text` and
+     * the replies as for parse.
+     * Errors: as parse. A reply that parse will refuse needs no error here. */
+    enum err_code (*next)(const struct account *account, const struct metric_query *query,
+                          const char *text, const struct http_response *replies, size_t n_replies,
+                          struct arena *arena, struct http_request_list *more, struct error *err);
+
     /* All replies, each with a 2xx status, in the order of the requests -> metric sets.
      * Errors: ERR_UPSTREAM with reason store_bad_response, store_error, store_too_many_series, ...
      * A reply that was cut on its way never gets here: the fetch engine asks again. */
@@ -62,6 +70,18 @@ MUST_CHECK enum err_code collector_build(const struct collector_type *type,
                                          const struct metric_query *query, const char *text,
                                          struct arena *arena, struct http_request_list *out,
                                          struct error *err);
+
+/* The requests that follow those asked so far, signed like them, into `more`: none when `replies`,
+ * one for each of `asked`, are complete. Made by type->next, where the type has it.
+ * Errors: those of type->next; ERR_UPSTREAM, reason store_too_many_pages: a request was sent
+ *         already, so a page token has come again, or they are more than STORE_MAX_REQUESTS; reason
+ *         store_response_too_large: all replies together are more than the account allows one. */
+MUST_CHECK enum err_code collector_next(const struct collector_type *type,
+                                        const struct account *account,
+                                        const struct metric_query *query, const char *text,
+                                        const struct http_request_list *asked,
+                                        const struct http_response *replies, struct arena *arena,
+                                        struct http_request_list *more, struct error *err);
 
 /* The same for type->metadata->build, which must be there. */
 MUST_CHECK enum err_code collector_build_metadata(const struct collector_type *type,
