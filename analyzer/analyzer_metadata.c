@@ -195,7 +195,7 @@ enum err_code analyzer_metadata(struct analyzer *analyzer, const char *account, 
 
     if (settings_account_find(analyzer->settings, account, ROLE_METRICS, &found, err))
         return err->code;
-    collector = found->metrics ? collector_find(found->type) : NULL;
+    collector = found->metrics ? collector_find(found->metrics->type) : NULL;
     if (!collector || !collector->metadata) {
         *out = str_of("[]");
         return ERR_OK;
