@@ -28,6 +28,13 @@ const struct collector_type *collector_find(const char *name)
     return NULL;
 }
 
+enum err_code collector_check_account(const struct account *account, struct error *err)
+{
+    const struct collector_type *type = collector_find(account->type);
+
+    return type && type->check_account ? type->check_account(account, err) : ERR_OK;
+}
+
 static bool has_header(const struct http_request *request, const char *name)
 {
     const struct http_response view = {.headers = request->headers,

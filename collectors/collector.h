@@ -30,6 +30,15 @@ struct collector_type {
     const char *name;
     bool needs_step; /* a scope without a step is refused */
 
+    /* Of an account that does not say: the URL, made from its configuration (may be NULL), and the
+     * time for a whole reply (0: STORE_TOTAL_TIMEOUT_MS). */
+    const char *(*default_url)(const json_t *config, struct arena *arena);
+    int64_t total_timeout_ms;
+
+    /* What an account must have to be used, besides what account_decode() asks for; may be NULL.
+     * Errors: ERR_SETTINGS naming the key. */
+    enum err_code (*check_account)(const struct account *account, struct error *err);
+
     /* The query text, fully expanded. No network; every mistake of the config is found here.
      * Errors: ERR_INVALID with Kayenta's texts. */
     enum err_code (*query_text)(const struct account *account, const struct metric_query *query,
@@ -62,6 +71,9 @@ struct collector_type {
 };
 
 const struct collector_type *collector_find(const char *name); /* NULL when there is none */
+
+/* type->check_account of the account's store. */
+MUST_CHECK enum err_code collector_check_account(const struct account *account, struct error *err);
 
 /* type->build, account_sign() for each request, and the headers every request has (Accept,
  * User-Agent) where the collector set none of its own. */
