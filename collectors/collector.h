@@ -15,6 +15,8 @@ struct http_request_list {
 
 /* What a store says it has, for completing a name while a person types. */
 struct collector_metadata {
+    int64_t interval_ms; /* how often it may be asked, unless the account says; 0: once a minute */
+
     /* The one request that asks for it, unsigned. */
     enum err_code (*build)(const struct account *account, struct arena *arena,
                            struct http_request *out, struct error *err);
@@ -76,7 +78,8 @@ const struct collector_type *collector_find(const char *name); /* NULL when ther
 MUST_CHECK enum err_code collector_check_account(const struct account *account, struct error *err);
 
 /* type->build, account_sign() for each request, and the headers every request has (Accept,
- * User-Agent) where the collector set none of its own. */
+ * User-Agent) where the collector set none of its own.
+ * Errors: ERR_INVALID: no start, no end, no step where type->needs_step; those of both. */
 MUST_CHECK enum err_code collector_build(const struct collector_type *type,
                                          const struct account *account,
                                          const struct metric_query *query, const char *text,
@@ -108,6 +111,18 @@ MUST_CHECK enum err_code collector_check_reply(const struct collector_type *type
                                                const struct http_request *request,
                                                const struct http_response *reply,
                                                struct arena *arena, struct error *err);
+
+/* The window as a store is asked for it: with alignWindow on multiples of the step, which is what
+ * some stores do on their own, and then differently for control and experiment. */
+struct scope collector_window(const struct account *account, const struct metric_query *query);
+
+/* The body of an error reply as a new JSON tree; NULL when it is none, or larger than an error is.
+ */
+json_t *collector_error_json(const struct http_response *reply);
+
+/* collector_metadata.parse for a reply {"<member>": ["name", ...]}. */
+MUST_CHECK enum err_code collector_names_read(const struct http_response *reply, const char *member,
+                                              json_t **out_list, struct error *err);
 
 /* Somebody else's words as we may pass them on: at most max_bytes, credentials masked, control
  * characters and broken UTF-8 escaped. */
