@@ -16,7 +16,7 @@ RATE = 120
 SIM_START = T0 + 3600
 MAX_UNFINISHED = 12       # more, and each takes too long to get anywhere between two kills
 GAP_S = (0.15, 0.85)      # between a start and the next kill
-STARTING_S = (0.0, 0.06)  # so soon that the service may still be starting ...
+STARTING_S = (0.0, 0.06)  # between a start and a kill that may come before it serves ...
 STARTING_SHARE = 0.15     # ... which happens this often, never twice in a row
 END_TIMEOUT_S = 120
 CONFIG = demo_config()
@@ -33,8 +33,8 @@ def scope(version, **times):
 
 def analysis_request(version, interval, start_ms=None, end_ms=None, **more):
     times = {"startTimeIso": iso(start_ms), "endTimeIso": iso(end_ms)} if end_ms else {}
-    return {"scopes": [scope(version, **times)], "thresholds": {"pass": 95, "marginal": 75},
-            "analysisIntervalMins": interval, **more}
+    return {"scopes": [scope(version, **times)], "analysisIntervalMins": interval,
+            "thresholds": {"pass": 95, "marginal": 75}, **more}
 
 
 def past_hour(version, interval, **more):
@@ -75,12 +75,17 @@ def read(service, session, execution_id, is_analysis):
     return answer.json()
 
 
+def is_live(body):
+    request = body.get("canaryAnalysisExecutionRequest") if body else None
+    return request is not None and "endTimeIso" not in request["scopes"][0]
+
+
 class CrashRun:
     """One data folder, one service, many kills. `history` is what came of it."""
 
-    def __init__(self, directory, prometheus_url, seed):
+    def __init__(self, directory, prometheus_url, seed=1, rate=RATE):
         self.rng = random.Random(seed)
-        self.clock = FastClock(SIM_START, RATE)
+        self.clock = FastClock(SIM_START, rate)
         self.history = History()
         self.lock = threading.Lock()  # guards the history
         self.is_over = threading.Event()
@@ -89,6 +94,13 @@ class CrashRun:
                                environment=self.clock.environment())
 
     # --- clients ---
+
+    def begin(self, item, application, kills=0, request=None):
+        execution_id = start(self.service, item, application, request)
+        with self.lock:
+            self.history.started[execution_id] = {
+                "item": item, "application": application, "is_analysis": item not in CANARIES, "kills": kills}
+        return execution_id
 
     def unfinished(self):
         return [(i, s["is_analysis"]) for i, s in self.history.started.items() if i not in self.history.seen]
@@ -101,15 +113,11 @@ class CrashRun:
                 return
             application, kills = f"app-{n}", self.history.kills
             try:
-                execution_id = start(self.service, item, application)
+                self.begin(item, application, kills)
             except requests.RequestException:
                 if item not in CANARIES:
                     self.history.unanswered.add(application)
                 time.sleep(0.01)
-                continue
-            with self.lock:
-                self.history.started[execution_id] = {
-                    "item": item, "application": application, "is_analysis": item not in CANARIES, "kills": kills}
 
     def poll(self):
         """Read what runs, and now and then something that has ended."""
@@ -145,22 +153,26 @@ class CrashRun:
 
     # --- the killer ---
 
-    def kill_and_start(self, was_starting):
-        service = self.service
-        is_starting = not was_starting and self.rng.random() < STARTING_SHARE
-        time.sleep(self.rng.uniform(*(STARTING_S if is_starting else GAP_S)))
-        if is_starting:  # the process that follows will not see its first 60 ms
-            service.kill()
-            forget(service.pid)
-            self.history.kills += 1
-            service.environment.update(self.clock.environment())
-            service.launch()
-            time.sleep(self.rng.uniform(*STARTING_S))
-        service.kill()
-        forget(service.pid)
+    def kill(self):
+        self.service.kill()
+        forget(self.service.pid)
         self.history.kills += 1
-        service.environment.update(self.clock.environment())
-        service.start()
+
+    def start_again(self):
+        self.service.environment.update(self.clock.environment())
+        self.service.start()
+
+    def kill_and_start(self, was_starting):
+        """Tells whether it killed a process that had only begun."""
+        is_starting = not was_starting and self.rng.random() < STARTING_SHARE
+        time.sleep(self.rng.uniform(*GAP_S))
+        self.kill()
+        if is_starting:
+            self.service.environment.update(self.clock.environment())
+            self.service.launch()
+            time.sleep(self.rng.uniform(*STARTING_S))
+            self.kill()
+        self.start_again()
         return is_starting
 
     def run(self, n_kills):
@@ -223,19 +235,19 @@ class CrashRun:
 
     def measure_live(self, execution_id):
         """What a live analysis should have found: the same windows, judged in retrospect."""
-        started, body = self.history.started[execution_id], self.history.final[execution_id]
-        live = LIVE[started["item"]]
-        minutes = live["lifetimeDurationMins"]
-        begin_ms = body["buildTimeMillis"] + 60_000 * live.get("beginAfterMins", 0)
-        more = {"lookbackMins": live["lookbackMins"]} if "lookbackMins" in live else {}
-        request = analysis_request("v42", live["analysisIntervalMins"], begin_ms, begin_ms + 60_000 * minutes, **more)
-        return self.outcome_of(start(self.service, started["item"], "in retrospect", request), True)
+        body = self.history.final[execution_id]
+        live = body["canaryAnalysisExecutionRequest"]
+        begin_ms = body["buildTimeMillis"] + 60_000 * live["beginAfterMins"]
+        end_ms = begin_ms + 60_000 * live["lifetimeDurationMins"]
+        request = analysis_request(live["scopes"][0]["experimentScope"], live["analysisIntervalMins"], begin_ms, end_ms,
+                                   lookbackMins=live["lookbackMins"], thresholds=live["thresholds"])
+        return self.outcome_of(start(self.service, "in retrospect", "in retrospect", request), True)
 
     def problems(self, expected):
         """Every broken rule. expected: what another run's measure() gave; each live analysis has
         windows of its own."""
         live = {i: self.measure_live(i) for i, started in self.history.started.items()
-                if started["item"] in LIVE and self.history.final[i]}
+                if is_live(self.history.final[i])}
         return self.history.problems({**expected, **live}) + self.close()
 
     def close(self):
