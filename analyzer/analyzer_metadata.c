@@ -229,17 +229,6 @@ static json_t *places(const struct settings_account *account, const char *key)
     return shown ? json_deep_copy(shown) : json_array();
 }
 
-/* A list of places as GET /credentials shows it; the store may not be one of this build. */
-static json_t *places(const struct settings_account *account, const char *key)
-{
-    const struct account *metrics = account->metrics;
-    const json_t *shown = json_object_get(account->shown, key);
-
-    if (!shown && metrics)
-        shown = strcmp(key, "locations") == 0 ? metrics->locations : metrics->recommended_locations;
-    return shown ? json_deep_copy(shown) : json_array();
-}
-
 enum err_code analyzer_metrics_services(struct analyzer *analyzer, struct arena *arena,
                                         struct str *out, struct error *err)
 {
