@@ -215,7 +215,8 @@ def kayenta_yml(accounts, more=""):
 class Serinus:
     """One process of the real service with its own data directory."""
 
-    def __init__(self, directory, settings, arguments=(), environment=None):
+    def __init__(self, directory, settings, arguments=(), environment=None, wrapper=()):
+        self.wrapper = [*WRAPPER, *wrapper]
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.settings_path = os.path.join(self.directory, "kayenta.yml")
@@ -235,7 +236,7 @@ class Serinus:
         self.log_offset = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*WRAPPER, BINARY, "serve", "--config", self.settings_path, "--listen",
+                [*self.wrapper, BINARY, "serve", "--config", self.settings_path, "--listen",
                  "127.0.0.1:0", "--data-dir", self.data_dir, *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=self.environment)
         self.pid = self.process.pid
@@ -316,8 +317,8 @@ def start_serinus(tmp_path):
     """A function that starts a service; all of them end with the test."""
     started = []
 
-    def start(settings, arguments=(), environment=None):
-        service = Serinus(tmp_path / f"serinus-{len(started)}", settings, arguments, environment)
+    def start(settings, arguments=(), environment=None, wrapper=()):
+        service = Serinus(tmp_path / f"serinus-{len(started)}", settings, arguments, environment, wrapper)
         started.append(service)
         return service
 
