@@ -22,9 +22,10 @@
 #define RENDER_PATH "/render"
 #define FORM_TYPE "application/x-www-form-urlencoded"
 #define MAX_GET_URL_BYTES 4000u /* proxies cut at 8 kB; the rest is for what they add */
-#define BUG_TEXT "Graphite encountered an unexpected error" /* the same arguments, the same error  \
-                                                             */
-#define SINGLE_STEP_MS 1000 /* of a series with one point, as Kayenta has it */
+#define BUG_TEXT                                                                                   \
+    "Graphite encountered an unexpected error" /* the same arguments, the same error               \
+                                                */
+#define SINGLE_STEP_MS 1000                    /* of a series with one point, as Kayenta has it */
 
 /* --- the target --- */
 
@@ -115,9 +116,9 @@ static enum err_code graphite_query_text(const struct account *account,
                                          const struct metric_query *query, struct arena *arena,
                                          const char **out, struct error *err)
 {
-    const char *text = json_string_value(json_object_get(query->config, "metricName"));
+    const char *text = metric_query_text(query, "metricName");
 
-    if (!text || text[0] == '\0')
+    if (!text)
         return error_because(err, ERR_INVALID, "bad_query",
                              "the Graphite query of metric '%s' needs a metricName",
                              query->metric_name);
@@ -155,23 +156,19 @@ static enum err_code graphite_build(const struct account *account, const struct 
                                     const char *text, struct arena *arena,
                                     struct http_request_list *out, struct error *err)
 {
-    const struct scope *scope = &query->scope;
+    const struct scope scope = collector_window(account, query);
     struct http_request *request = arena_new(arena, struct http_request);
-    int64_t from_s = scope->start_unix_ns / NS_PER_S;
-    int64_t until_s = scope->end_unix_ns / NS_PER_S;
+    int64_t from_s = scope.start_unix_ns / NS_PER_S;
+    int64_t until_s = scope.end_unix_ns / NS_PER_S;
     struct strbuf form = {0};
 
-    if (!scope->has_start)
-        return error_because(err, ERR_INVALID, "bad_time", "Start time is required.");
-    if (!scope->has_end)
-        return error_because(err, ERR_INVALID, "bad_time", "End time is required.");
     http_form_add(&form, "target", text);
     http_form_add(&form, "from", arena_printf(arena, "%" PRId64, from_s));
     http_form_add(&form, "until", arena_printf(arena, "%" PRId64, until_s));
     http_form_add(&form, "format", "json");
-    if (scope->step_s > 0 && until_s - from_s >= scope->step_s && is_consolidated(account, arena))
+    if (scope.step_s > 0 && until_s - from_s >= scope.step_s && is_consolidated(account, arena))
         http_form_add(&form, "maxDataPoints",
-                      arena_printf(arena, "%" PRId64, (until_s - from_s) / scope->step_s));
+                      arena_printf(arena, "%" PRId64, (until_s - from_s) / scope.step_s));
     request->advice = graphite_advice;
     request->method = "GET";
     request->url = arena_printf(arena, "%s" RENDER_PATH "?%s", account->base_url, form.bytes);
@@ -299,15 +296,16 @@ static enum err_code graphite_parse(const struct account *account, const struct 
                    .scalar = on_scalar},
         .series = {.arena = out->arena, .err = err},
     };
+    struct metric_query asked = *query;
     struct metric_set_list one = {.arena = out->arena};
     struct metric_set *model; /* what all have in common; one copy of the query, it can be long */
     size_t n_before = out->n_sets;
     enum err_code rc =
         json_stream_read(&r.stream, (struct str){replies[0].body, replies[0].n_body_bytes});
 
-    (void)account;
     (void)n_replies;
-    model = collector_placeholder(query, text, &one);
+    asked.scope = collector_window(account, query);
+    model = collector_placeholder(&asked, text, &one);
     for (size_t i = 0; rc == ERR_OK && i < r.series.n_items; i++)
         if (r.series.items[i].n_points)
             make_set(model, &r.series.items[i], out);
