@@ -1,6 +1,8 @@
 /* collectors/list.h -- one line per metric store. */
 COLLECTOR(datadog)
 COLLECTOR(newrelic)
+COLLECTOR(signalfx)
 COLLECTOR(prometheus)
 COLLECTOR(graphite)
 COLLECTOR(influxdb)
+COLLECTOR(wavefront)
