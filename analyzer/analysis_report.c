@@ -63,12 +63,19 @@ static const char *judgement_status(const struct analysis_facts *facts, size_t i
                                                                               : "TERMINAL";
 }
 
+/* One interval begins when the one before it has been judged. */
+static bool is_judging(const struct analysis_facts *facts)
+{
+    return facts->n_judgements > 0 &&
+           facts->judgements[facts->n_judgements - 1].state == EXECUTION_ACCEPTED;
+}
+
 /* Interval i's wait and run. Behind a failure nothing is listed: the rest has left the plan. */
 static void add_interval(json_t *stages, const struct analysis_facts *facts, size_t i,
                          bool is_warming_up)
 {
     bool is_started = i < facts->n_judgements;
-    bool is_next = i == facts->n_judgements && !is_warming_up;
+    bool is_next = i == facts->n_judgements && !is_warming_up && !is_judging(facts);
     bool is_due = facts->now_unix_ms >= analysis_plan_due_unix_ms(facts->plan, i);
     char name[40];
 
