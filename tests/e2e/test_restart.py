@@ -133,8 +133,8 @@ def held_back(store, seconds=20):
 def query_by_hand(service):
     """The status of an answer that takes as long as the metric store's."""
     return requests.post(service.url + "/fetch/prometheus/query", timeout=20, params={
-        "metricName": "cpu", "customFilter": 'version="v42"', "start": WINDOW[0], "end": WINDOW[1],
-        "step": 60}).status_code
+        "metricSetName": "cpu", "metricName": "cpu", "customFilter": 'version="v42"', "step": 60,
+        "start": WINDOW[0], "end": WINDOW[1]}).status_code
 
 
 def end_of(process, timeout_s=15):
