@@ -92,7 +92,7 @@ struct stored_execution {
     const char *verdict;   /* "pass", "marginal", "fail", "nodata"; "" without one */
     double score;          /* NaN without one */
     struct str submission; /* JSON: all that is needed to run it, frozen at acceptance */
-    struct str body;       /* JSON: the answer to a status read once it has ended, else empty */
+    struct str body;       /* JSON: the answer to a status read; empty for a canary that runs */
 };
 
 struct lease {
@@ -111,8 +111,10 @@ struct acceptance {
     const struct idempotency *idempotency; /* or NULL */
     bool is_claimed;                       /* the caller runs it at once and gets its lease */
     /* For a judgement of an analysis: the analysis' lease, which is given back. In the same
-     * transaction the analysis counts one step more and becomes due when this judgement ends. */
+     * transaction the analysis counts one step more, gets this body, and becomes due when the
+     * judgement ends. */
     const struct lease *parent_lease;
+    struct str parent_body;
 };
 
 /* Durable on return. *out_id is the execution's id, or, for a request that was accepted before, the
@@ -139,10 +141,11 @@ MUST_CHECK enum err_code store_execution_claim(struct store *store, size_t limit
 /* When the next one that is nobody's comes due, or DUE_NEVER. */
 MUST_CHECK enum err_code store_execution_next_due(struct store *store, int64_t *out_unix_ms,
                                                   struct error *err);
-/* Give it back until it is due. Progress: its crashes are forgotten. */
+/* Give it back until it is due, with a new body unless that is empty. Progress: its crashes are
+ * forgotten. */
 MUST_CHECK enum err_code store_execution_release(struct store *store, const char *id,
                                                  const struct lease *lease, int64_t due_unix_ms,
-                                                 struct error *err);
+                                                 struct str body, struct error *err);
 
 /* One query's metric sets, kept until the execution ends so that it need not be asked again. */
 struct stored_sample {
