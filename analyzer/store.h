@@ -294,13 +294,21 @@ struct outbox_entry {
     unsigned n_attempts;
 };
 
-/* Those that are due, the longest due first. */
-MUST_CHECK enum err_code store_outbox_due(struct store *store, size_t limit, struct arena *arena,
-                                          struct outbox_entry **out, size_t *n_out,
-                                          struct error *err);
-/* When the next one comes due, or DUE_NEVER. */
-MUST_CHECK enum err_code store_outbox_next_due(struct store *store, int64_t *out_unix_ms,
-                                               struct error *err);
+/* What is kept for one sink. */
+struct outbox_sink {
+    const char *sink;
+    int64_t next_due_unix_ms; /* when the first of it is due */
+};
+
+/* Every sink that something is kept for, by name. */
+MUST_CHECK enum err_code store_outbox_sinks(struct store *store, struct arena *arena,
+                                            struct outbox_sink **out, size_t *n_out,
+                                            struct error *err);
+/* Of one sink, what is due, the oldest first by creation, then event id: one that does not answer
+ * must not stand in front of the others. */
+MUST_CHECK enum err_code store_outbox_due(struct store *store, const char *sink, size_t limit,
+                                          struct arena *arena, struct outbox_entry **out,
+                                          size_t *n_out, struct error *err);
 /* One attempt more; not again before `due_unix_ms`. */
 MUST_CHECK enum err_code store_outbox_defer(struct store *store, const char *event_id,
                                             const char *sink, int64_t due_unix_ms,
@@ -313,6 +321,7 @@ MUST_CHECK enum err_code store_outbox_remove(struct store *store, const char *ev
 struct store_counters {
     uint64_t commits, writes, fsyncs, errors;
     uint64_t queued;
+    uint64_t unfinished; /* executions that have not ended */
 };
 struct store_counters store_counters_read(struct store *store);
 
