@@ -226,11 +226,16 @@ size_t slots_take(struct analyzer *analyzer, size_t wanted)
     return n;
 }
 
-void slots_give(struct analyzer *analyzer, size_t n)
+void slots_put_back(struct analyzer *analyzer, size_t n)
 {
     pthread_mutex_lock(&analyzer->lock);
     analyzer->n_slots_taken -= n;
     pthread_mutex_unlock(&analyzer->lock);
+}
+
+void slots_give(struct analyzer *analyzer, size_t n)
+{
+    slots_put_back(analyzer, n);
     scheduler_nudge(analyzer->scheduler);
 }
 

@@ -93,6 +93,7 @@ void live_forget_all(struct analyzer *analyzer);
  * work waits; work from the store takes up to `wanted`. */
 bool slot_take_for_start(struct analyzer *analyzer);
 size_t slots_take(struct analyzer *analyzer, size_t wanted);
+void slots_put_back(struct analyzer *analyzer, size_t n); /* by the scheduler, which took too many */
 void slots_give(struct analyzer *analyzer, size_t n);
 
 /* --- work from the store (analyzer_work.c) --- */

@@ -164,10 +164,11 @@ static int64_t claim_due(struct analyzer *analyzer)
         if (n_slots == 0)
             return INT64_MAX; /* a slot that becomes free is a nudge */
         n = claim_batch(analyzer, n_slots, &err);
-        if (n < n_slots)
-            slots_give(analyzer, n_slots - n);
+        slots_put_back(analyzer, n_slots - n);
         if (err.code)
             break;
+        if (n == 0)
+            return INT64_MAX; /* due, but not to be had until what runs has ended */
     }
     log_warn(analyzer->log, "no work could be taken up", LOG_STR("error", err.message));
     return clock_wall_ms() + CLAIM_RETRY_MS;

@@ -43,6 +43,7 @@ static const char *const migrations[] = {
     " json TEXT NOT NULL) STRICT;"
     /* For claims; nobody else may have it. */
     "CREATE INDEX execution_due ON execution (due_unix_ms) WHERE state = 0 AND lease_nonce IS NULL;"
+    "CREATE INDEX execution_suspect ON execution (n_crashes) WHERE state = 0 AND n_crashes >= 2;"
     "CREATE INDEX execution_unended ON execution (application, created_unix_ms, id, parent_id)"
     " WHERE state = 0;"
     /* For lists; a page is read off one of them, and what stands behind the id saves the look at

@@ -60,6 +60,9 @@ const char *const sqlite_statements[N_SQL] = {
     [SQL_EXECUTION_SUBMIT] = "INSERT INTO execution_submission (execution, json) VALUES (?1, ?2)",
     [SQL_EXECUTION_ANSWER] = "INSERT INTO execution_body (execution, json) VALUES (?1, ?2)"
                              " ON CONFLICT (execution) DO UPDATE SET json = excluded.json",
+/* Of those under which a process died this often, one runs at a time: so the one that is to blame
+ * does not take the others with it. */
+#define SUSPECT "2"
 #define HELD "id = ?1 AND lease_nonce = ?2 AND state = 0"
     [SQL_EXECUTION_STEP] =
         "UPDATE execution SET lease_nonce = NULL, n_crashes = 0, n_steps = n_steps + 1,"
@@ -76,6 +79,11 @@ const char *const sqlite_statements[N_SQL] = {
                               " WHERE execution = e.seq), '', e.n_crashes"
                               " FROM execution AS e INDEXED BY execution_due"
                               " WHERE state = 0 AND lease_nonce IS NULL AND due_unix_ms <= ?1"
+                              " AND (n_crashes < " SUSPECT " OR seq = "
+                              "(SELECT seq FROM execution INDEXED BY execution_suspect"
+                              " WHERE state = 0 AND n_crashes >= " SUSPECT
+                              " AND (lease_nonce IS NOT NULL OR due_unix_ms <= ?1)"
+                              " ORDER BY lease_nonce IS NULL, n_crashes, due_unix_ms, seq LIMIT 1))"
                               " ORDER BY due_unix_ms, seq LIMIT ?2",
     [SQL_LEASES_VOID] = "UPDATE execution INDEXED BY execution_unended"
                         " SET lease_nonce = NULL, n_crashes = n_crashes + ?1"
