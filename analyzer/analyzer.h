@@ -194,10 +194,11 @@ MUST_CHECK enum err_code analyzer_metadata(struct analyzer *analyzer, const char
 /* One query by hand. Blocks for at most 30 s. */
 struct fetch_query {
     const char *metrics_account, *storage_account;
-    const char *store; /* "prometheus" */
+    const char *store; /* "prometheus": the collector's name */
     const char *metric_set_name;
     const json_t *query; /* the metric's query object, put together from the parameters */
-    const json_t *scope; /* {scope, location, start, end, step, extendedScopeParams} */
+    const json_t *templates; /* as in a canary config, or NULL */
+    const json_t *scope;     /* {scope, location, start, end, step, extendedScopeParams} */
     bool is_dry_run;
 };
 /* {"metricSetListId"} or, dry, {"query"}. */

@@ -68,14 +68,16 @@ void metadata_cache_free(struct metadata_cache *cache)
     free(cache);
 }
 
-static int64_t interval_ms(const struct account *account)
+static int64_t interval_ms(const struct account *account, const struct collector_type *collector)
 {
+    int64_t usual_ms = collector->metadata->interval_ms;
     double ms;
 
     return json_to_double(json_object_get(account->options, "metadataCachingIntervalMS"), &ms) &&
                    ms >= 0 && ms < 1e12
                ? (int64_t)ms
-               : DEFAULT_INTERVAL_MS;
+           : usual_ms ? usual_ms
+                      : DEFAULT_INTERVAL_MS;
 }
 
 /* Put the answer into the entry and wake who waits for it. `list` is taken; NULL: it failed. */
@@ -84,7 +86,7 @@ static void refresh_end(struct refresh *refresh, json_t *list, const struct erro
     struct analyzer *analyzer = refresh->analyzer;
     struct metadata_cache *cache = analyzer->metadata;
     struct entry *entry = refresh->entry;
-    int64_t wait_ms = interval_ms(refresh->account);
+    int64_t wait_ms = interval_ms(refresh->account, refresh->collector);
 
     if (!list && wait_ms > AFTER_FAILURE_MS)
         wait_ms = AFTER_FAILURE_MS;
@@ -195,7 +197,7 @@ enum err_code analyzer_metadata(struct analyzer *analyzer, const char *account, 
 
     if (settings_account_find(analyzer->settings, account, ROLE_METRICS, &found, err))
         return err->code;
-    collector = found->metrics ? collector_find(found->type) : NULL;
+    collector = found->metrics ? collector_find(found->metrics->type) : NULL;
     if (!collector || !collector->metadata) {
         *out = str_of("[]");
         return ERR_OK;
@@ -216,6 +218,17 @@ enum err_code analyzer_metadata(struct analyzer *analyzer, const char *account, 
     return ERR_OK;
 }
 
+/* A list of places as GET /credentials shows it; the store may not be one of this build. */
+static json_t *places(const struct settings_account *account, const char *key)
+{
+    const struct account *metrics = account->metrics;
+    const json_t *shown = json_object_get(account->shown, key);
+
+    if (!shown && metrics)
+        shown = strcmp(key, "locations") == 0 ? metrics->locations : metrics->recommended_locations;
+    return shown ? json_deep_copy(shown) : json_array();
+}
+
 enum err_code analyzer_metrics_services(struct analyzer *analyzer, struct arena *arena,
                                         struct str *out, struct error *err)
 {
@@ -225,16 +238,12 @@ enum err_code analyzer_metrics_services(struct analyzer *analyzer, struct arena 
     (void)err;
     for (size_t i = 0; i < settings->n_accounts; i++) {
         const struct settings_account *account = &settings->accounts[i];
-        const struct account *metrics = account->metrics;
-        const json_t *places[] = {metrics ? metrics->recommended_locations : NULL,
-                                  metrics ? metrics->locations : NULL};
 
         if (account->roles & ROLE_METRICS)
-            json_array_append_new(
-                list, json_pack("{s:s,s:s,s:o,s:o}", "name", account->name, "type", account->type,
-                                "recommendedLocations",
-                                places[0] ? json_deep_copy(places[0]) : json_array(), "locations",
-                                places[1] ? json_deep_copy(places[1]) : json_array()));
+            json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:o}", "name", account->name,
+                                                  "type", account->type, "recommendedLocations",
+                                                  places(account, "recommendedLocations"),
+                                                  "locations", places(account, "locations")));
     }
     *out = analyzer_take_json(list, arena);
     return ERR_OK;

@@ -320,7 +320,7 @@ static enum err_code fetch_prepare(const struct fetch_query *query,
                                    const struct settings_account *account, struct plan_query *plan,
                                    struct arena *arena, struct error *err)
 {
-    if (!account->metrics || strcmp(account->type, query->store) != 0)
+    if (!account->metrics || strcmp(account->metrics->type, query->store) != 0)
         return error_because(err, ERR_INVALID, "bad_query_type",
                              "Account '%s' is of type %s, but a %s account is needed. One common "
                              "cause is having several METRICS_STORE accounts and naming none in "
@@ -330,6 +330,7 @@ static enum err_code fetch_prepare(const struct fetch_query *query,
     plan->collector = collector_find(query->store);
     plan->query.metric_name = query->metric_set_name;
     plan->query.config = query->query;
+    plan->query.templates = query->templates;
     if (scope_decode(query->scope, arena, &plan->query.scope, err))
         return err->code;
     /* A dry run asks for the text alone, which has no times in it. */

@@ -108,25 +108,57 @@ static enum err_code read_reply(const json_t *json, struct arena *arena, struct 
     return ERR_OK;
 }
 
-/* *out stays NULL when the line brought no replies. */
+/* The reply to the i-th request, as the collector gets it. */
+static enum err_code answer_request(const json_t *list, size_t i, const struct question *question,
+                                    struct arena *arena, struct http_response *out,
+                                    struct error *err)
+{
+    if (i >= json_array_size(list))
+        return error_set(err, ERR_INVALID, "there are %zu replies to %zu requests",
+                         json_array_size(list), question->requests.n_requests);
+    if (read_reply(json_array_get(list, i), arena, out, err))
+        return err->code;
+    return collector_check_reply(question->type, question->account, &question->requests.requests[i],
+                                 out, arena, err);
+}
+
+static void add_requests(struct http_request_list *list, const struct http_request_list *more,
+                         struct arena *arena)
+{
+    size_t n = list->n_requests + more->n_requests;
+    struct http_request *requests = arena_array(arena, struct http_request, n);
+
+    memcpy(requests, list->requests, list->n_requests * sizeof(*requests));
+    memcpy(requests + list->n_requests, more->requests, more->n_requests * sizeof(*requests));
+    *list = (struct http_request_list){requests, n};
+}
+
+/* The replies in the order of the requests; where a reply leads to further requests, theirs follow.
+ * *out stays NULL when the line brought none. */
 static enum err_code read_replies(const json_t *line, struct arena *arena,
-                                  const struct question *question, json_t **out, struct error *err)
+                                  struct question *question, json_t **out, struct error *err)
 {
     const json_t *list = json_object_get(line, "replies");
-    size_t n = json_array_size(list);
-    struct http_response *replies = arena_array(arena, struct http_response, n);
+    struct http_response *replies = arena_array(arena, struct http_response, json_array_size(list));
     struct metric_set_list sets = {.arena = arena};
+    struct http_request_list more = {0};
+    size_t n = 0;
 
     if (!list || json_is_null(list))
         return ERR_OK;
-    for (size_t i = 0; i < n && i < question->requests.n_requests; i++)
-        if (read_reply(json_array_get(list, i), arena, &replies[i], err) ||
-            collector_check_reply(question->type, question->account,
-                                  &question->requests.requests[i], &replies[i], arena, err))
+    do {
+        if (more.n_requests)
+            add_requests(&question->requests, &more, arena);
+        for (; n < question->requests.n_requests; n++)
+            if (answer_request(list, n, question, arena, &replies[n], err))
+                return err->code;
+        if (collector_next(question->type, question->account, &question->query, question->text,
+                           &question->requests, replies, arena, &more, err))
             return err->code;
-    if (n != question->requests.n_requests)
-        return error_set(err, ERR_INVALID, "there are %zu replies to %zu requests", n,
-                         question->requests.n_requests);
+    } while (more.n_requests);
+    if (n != json_array_size(list))
+        return error_set(err, ERR_INVALID, "there are %zu replies to %zu requests",
+                         json_array_size(list), n);
     if (question->type->parse(question->account, &question->query, question->text, replies, n,
                               &sets, err))
         return err->code;

@@ -2,6 +2,8 @@
 
 #include "analyzer/codec/metric_set_pb.h"
 
+#include <string.h>
+
 static void end_with(struct query_run *run, enum stage_status status)
 {
     atomic_store(&run->status, status);
@@ -24,22 +26,17 @@ static enum err_code check_transfer(struct query_run *run, size_t i)
     return run->error.code;
 }
 
-static void parse_replies(void *ctx)
+static void release_replies(struct query_run *run)
 {
-    struct query_run *run = ctx;
-    const struct plan_query *plan = run->plan;
-    size_t n = run->requests.n_requests;
-    struct http_response *replies = arena_array(run->arena, struct http_response, n);
-
-    for (size_t i = 0; i < n && !run->error.code; i++) {
-        replies[i] = run->transfers[i].response;
-        (void)(check_transfer(run, i) == ERR_OK); /* the error stays in run->error */
-    }
-    if (!run->error.code && plan->collector->parse(plan->account, &plan->query, plan->text, replies,
-                                                   n, &run->sets, &run->error))
-        run->failed_url = account_mask(plan->account, run->requests.requests[0].url, run->arena);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < run->requests.n_requests; i++)
         fetch_transfer_clear(&run->transfers[i]);
+}
+
+static void end(struct query_run *run)
+{
+    const struct plan_query *plan = run->plan;
+
+    release_replies(run);
     if (run->error.code)
         error_context(&run->error, "account \"%s\", metric \"%s\" (%s)", plan->account->name,
                       plan->query.metric_name, plan->side == SIDE_CONTROL ? "baseline" : "canary");
@@ -49,43 +46,91 @@ static void parse_replies(void *ctx)
         end_with(run, run->error.code ? STAGE_TERMINAL : STAGE_SUCCEEDED);
 }
 
+static void ask(struct query_run *run, const struct http_request_list *more);
+
+/* On a worker: all requests so far have ended. */
+static void read_replies(void *ctx)
+{
+    struct query_run *run = ctx;
+    const struct plan_query *plan = run->plan;
+    size_t n = run->requests.n_requests;
+    struct http_response *replies = arena_array(run->arena, struct http_response, n);
+    struct http_request_list more = {0};
+
+    for (size_t i = 0; i < n && !run->error.code; i++) {
+        replies[i] = run->transfers[i].response;
+        if (i >= run->n_answered)
+            (void)(check_transfer(run, i) == ERR_OK); /* the error stays in run->error */
+    }
+    if (run->error.code) {
+        end(run);
+        return;
+    }
+    run->n_answered = n;
+    if (collector_next(plan->collector, plan->account, &plan->query, plan->text, &run->requests,
+                       replies, run->arena, &more, &run->error) == ERR_OK &&
+        more.n_requests) {
+        ask(run, &more);
+        return;
+    }
+    if (run->error.code || plan->collector->parse(plan->account, &plan->query, plan->text, replies,
+                                                  n, &run->sets, &run->error))
+        run->failed_url = account_mask(plan->account, run->requests.requests[0].url, run->arena);
+    end(run);
+}
+
 /* On the fetch thread. */
 static void transfer_done(struct fetch_transfer *transfer)
 {
     struct query_run *run = transfer->ctx;
 
     if (atomic_fetch_sub(&run->n_pending, 1) == 1)
-        worker_pool_submit(run->pool, parse_replies, run);
+        worker_pool_submit(run->pool, read_replies, run);
 }
 
-void query_run_start(struct query_run *run)
+/* Put them behind those that have been answered, and send them. */
+static void ask(struct query_run *run, const struct http_request_list *more)
 {
-    const struct plan_query *plan = run->plan;
-    size_t n;
+    size_t n_old = run->requests.n_requests;
+    size_t n = n_old + more->n_requests;
+    struct http_request *requests = arena_array(run->arena, struct http_request, n);
+    struct fetch_transfer *transfers = arena_array(run->arena, struct fetch_transfer, n);
 
-    run->arena = arena_create();
-    run->sets.arena = run->arena;
-    atomic_store(&run->status, STAGE_RUNNING);
-    if (collector_build(plan->collector, plan->account, &plan->query, plan->text, run->arena,
-                        &run->requests, &run->error)) {
-        end_with(run, STAGE_TERMINAL);
-        return;
+    if (n_old) {
+        memcpy(requests, run->requests.requests, n_old * sizeof(*requests));
+        memcpy(transfers, run->transfers, n_old * sizeof(*transfers));
     }
-    n = run->requests.n_requests;
-    run->transfers = arena_array(run->arena, struct fetch_transfer, n);
-    atomic_store(&run->n_pending, n);
-    for (size_t i = 0; i < n; i++) {
-        run->transfers[i] = (struct fetch_transfer){
-            .account = plan->account,
-            .request = &run->requests.requests[i],
+    for (size_t i = n_old; i < n; i++) {
+        requests[i] = more->requests[i - n_old];
+        transfers[i] = (struct fetch_transfer){
+            .account = run->plan->account,
+            .request = &requests[i],
             .deadline_mono_ms = run->deadline_mono_ms,
             .is_cancelled = run->is_cancelled,
             .done = transfer_done,
             .ctx = run,
         };
     }
-    for (size_t i = 0; i < n; i++)
-        fetch_submit(run->fetch, &run->transfers[i]);
+    run->requests = (struct http_request_list){requests, n};
+    run->transfers = transfers;
+    atomic_store(&run->n_pending, n - n_old);
+    for (size_t i = n_old; i < n; i++) /* the last one may end the run before this returns */
+        fetch_submit(run->fetch, &transfers[i]);
+}
+
+void query_run_start(struct query_run *run)
+{
+    const struct plan_query *plan = run->plan;
+    struct http_request_list first = {0};
+
+    run->arena = arena_create();
+    run->sets.arena = run->arena;
+    atomic_store(&run->status, STAGE_RUNNING);
+    if (collector_build(plan->collector, plan->account, &plan->query, plan->text, run->arena,
+                        &first, &run->error))
+        end_with(run, STAGE_TERMINAL);
+    else
+        ask(run, &first);
 }
 
 enum err_code query_run_restore(struct query_run *run, struct str encoded, struct error *err)

@@ -1,7 +1,7 @@
 /* analyzer/query_run.h -- hops 5 to 7 for one query: build, fetch, parse.
  *
- * Nothing waits: requests go to the fetch engine, and the last reply puts the parsing on a worker,
- * which then calls on_end. */
+ * Nothing waits: requests go to the fetch engine, and the last reply puts the rest on a worker. It
+ * asks for the next page, if there is one, or parses all replies and calls on_end. */
 #ifndef ANALYZER_QUERY_RUN_H
 #define ANALYZER_QUERY_RUN_H
 
@@ -38,9 +38,10 @@ struct query_run {
     struct error error;
     const char *failed_url; /* masked; NULL unless a request failed */
 
-    struct arena *arena; /* its own, so that queries can be parsed side by side */
-    struct http_request_list requests;
-    struct fetch_transfer *transfers;
+    struct arena *arena;               /* its own, so that queries can be parsed side by side */
+    struct http_request_list requests; /* all so far */
+    struct fetch_transfer *transfers;  /* one for each */
+    size_t n_answered;                 /* the first ones */
     atomic_size_t n_pending;
 };
 

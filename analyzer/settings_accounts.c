@@ -295,7 +295,8 @@ static enum err_code decode_metrics(struct reading *r, const struct setting *pla
     }
     if (add_defaults(r, kind, config))
         return r->err->code;
-    if (account_decode(kind->collector, config, r->tree->arena, &account, &why))
+    if (account_decode(kind->collector, config, r->tree->arena, &account, &why) ||
+        collector_check_account(account, &why))
         return setting_error(place, r->err, "account \"%s\": %s", out->name, why.message);
     if (account->tls.insecure_skip_verify)
         settings_notice(r->tree, "account \"%s\" does not check the server's certificate",

@@ -233,6 +233,7 @@ size_t guard_max_body_bytes(enum route_body body)
 {
     switch (body) {
     case BODY_JSON:
+    case BODY_ANY:
         return HTTP_MAX_BODY_BYTES;
     case BODY_FORM:
         return HTTP_MAX_SMALL_BODY_BYTES;

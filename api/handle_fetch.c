@@ -1,9 +1,35 @@
+/* POST /fetch/<store>/query: one query by hand. Its parameters are put together as the query object
+ * and the scope that a canary config and a request would hold; which parameter goes where is a
+ * table for each store. */
 #include "api/handlers.h"
 #include "api/respond.h"
 #include "base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum place {
+    IN_QUERY,      /* text in the query object */
+    IN_QUERY_LIST, /* the same, a list of text */
+    IN_SCOPE,
+    IN_SCOPE_STEP, /* whole seconds */
+    IN_EXTENDED,   /* an extended scope parameter */
+};
+
+enum need { OPTIONAL, REQUIRED };
+
+struct fetch_param {
+    const char *name;
+    enum place place;
+    const char *key; /* of the member it becomes */
+    enum need need;
+};
+
+/* What the parameters say. */
+struct by_hand {
+    struct fetch_query fetch;
+    json_t *query, *scope, *extended;
+};
 
 static json_t *list(const struct api_call *call, const char *name)
 {
@@ -17,70 +43,240 @@ static json_t *list(const struct api_call *call, const char *name)
     return array;
 }
 
-static const char *either(const char *given, const char *configured)
+/* What the settings say for a parameter that was not given; NULL: nothing. */
+static const char *configured(const struct settings *settings, const char *store, const char *key)
 {
-    return given ? given : configured;
+    const struct {
+        const char *key, *value;
+    } values[] = {
+        {"project", settings->fetch_project},   {"resourceType", settings->fetch_resource_type},
+        {"location", settings->fetch_location}, {"scope", settings->fetch_scope},
+        {"start", settings->fetch_start},       {"end", settings->fetch_end},
+    };
+
+    for (size_t i = 0; strcmp(store, "prometheus") == 0 && i < ARRAY_LEN(values); i++)
+        if (strcmp(values[i].key, key) == 0)
+            return values[i].value;
+    return NULL;
 }
 
-static enum err_code step_of(const char *text, json_int_t *out, struct error *err)
+static enum err_code put_step(json_t *scope, const char *text, struct error *err)
 {
-    size_t n_digits = strspn(text, "0123456789");
+    size_t n_digits = text ? strspn(text, "0123456789") : 0;
 
+    if (!text)
+        return ERR_OK;
     if (n_digits == 0 || n_digits > 9 || text[n_digits] != '\0')
         return error_because(err, ERR_INVALID, "bad_parameter",
                              "Parameter 'step' must be a whole number of seconds.");
-    *out = strtol(text, NULL, 10);
+    json_object_set_new(scope, "step", json_integer(strtol(text, NULL, 10)));
     return ERR_OK;
 }
 
-/* The parameters put together as the query and the scope that a config and a request would hold. */
-enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err)
+static enum err_code put(const struct api_call *call, const struct fetch_param *param,
+                         struct by_hand *out, struct error *err)
 {
-    const struct settings *settings = call->context->settings;
-    const char *metric_name, *step, *project, *resource_type, *location, *scope_name, *start, *end,
-        *filter;
-    struct fetch_query fetch = {.store = "prometheus"};
-    const struct call_param params[] = {
-        {"metricSetName", &fetch.metric_set_name, PARAM_REQUIRED},
-        {"metricName", &metric_name, PARAM_REQUIRED},
-        {"step", &step, PARAM_REQUIRED},
-        {"metricsAccountName", &fetch.metrics_account, PARAM_OPTIONAL},
-        {"storageAccountName", &fetch.storage_account, PARAM_OPTIONAL},
-        {"project", &project, PARAM_OPTIONAL},
-        {"resourceType", &resource_type, PARAM_OPTIONAL},
-        {"location", &location, PARAM_OPTIONAL},
-        {"scope", &scope_name, PARAM_OPTIONAL},
-        {"start", &start, PARAM_OPTIONAL},
-        {"end", &end, PARAM_OPTIONAL},
-        {"customFilter", &filter, PARAM_OPTIONAL},
+    const char *text;
+    const struct call_param one = {param->name, &text,
+                                   param->need == REQUIRED ? PARAM_REQUIRED : PARAM_OPTIONAL};
+
+    if (param->place == IN_QUERY_LIST) {
+        json_object_set_new(out->query, param->key, list(call, param->name));
+        return ERR_OK;
+    }
+    if (call_params(call, &one, 1, err))
+        return err->code;
+    if (!text && param->place != IN_QUERY)
+        text = configured(call->context->settings, out->fetch.store, param->key);
+    switch (param->place) {
+    case IN_QUERY:
+        json_set_text(out->query, param->key, text);
+        break;
+    case IN_SCOPE_STEP:
+        return put_step(out->scope, text, err);
+    case IN_EXTENDED:
+        json_set_text(out->extended, param->key, text);
+        break;
+    default:
+        json_set_text(out->scope, param->key, text);
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_params(struct api_call *call, const char *store,
+                                 const struct fetch_param *params, size_t n_params,
+                                 struct by_hand *out, struct error *err)
+{
+    const struct call_param common[] = {
+        {"metricsAccountName", &out->fetch.metrics_account, PARAM_OPTIONAL},
+        {"storageAccountName", &out->fetch.storage_account, PARAM_OPTIONAL},
     };
-    json_t *query = json_object(), *scope = json_object(), *extended = json_object();
-    json_int_t step_s = 0;
+
+    out->fetch.store = store;
+    out->fetch.query = out->query = json_keep(json_object(), call->arena);
+    out->fetch.scope = out->scope = json_keep(json_object(), call->arena);
+    out->extended = json_object();
+    json_object_set_new(out->scope, "extendedScopeParams", out->extended);
+    json_set_text(out->query, "type", store);
+    for (size_t i = 0; i < n_params; i++)
+        if (put(call, &params[i], out, err))
+            return err->code;
+    if (call_params(call, common, ARRAY_LEN(common), err) ||
+        call_flag(call, "dryRun", &out->fetch.is_dry_run, err))
+        return err->code;
+    return ERR_OK;
+}
+
+static enum err_code answer(struct api_call *call, const struct by_hand *by_hand, struct error *err)
+{
     struct str body;
 
-    json_keep(query, call->arena);
-    json_keep(scope, call->arena);
-    json_object_set_new(scope, "extendedScopeParams", extended);
-    if (call_params(call, params, ARRAY_LEN(params), err) || step_of(step, &step_s, err) ||
-        call_flag(call, "dryRun", &fetch.is_dry_run, err))
-        return err->code;
-
-    json_set_text(query, "type", "prometheus");
-    json_set_text(query, "metricName", metric_name);
-    json_object_set_new(query, "labelBindings", list(call, "labelBindings"));
-    json_object_set_new(query, "groupByFields", list(call, "groupByFields"));
-    json_set_text(query, "customInlineTemplate", filter);
-    json_set_text(scope, "scope", either(scope_name, settings->fetch_scope));
-    json_set_text(scope, "location", either(location, settings->fetch_location));
-    json_set_text(scope, "start", either(start, settings->fetch_start));
-    json_set_text(scope, "end", either(end, settings->fetch_end));
-    json_object_set_new(scope, "step", json_integer(step_s));
-    json_set_text(extended, "project", either(project, settings->fetch_project));
-    json_set_text(extended, "resourceType", either(resource_type, settings->fetch_resource_type));
-    fetch.query = query;
-    fetch.scope = scope;
-    if (analyzer_fetch(call->context->analyzer, &fetch, call->arena, &body, err))
+    if (analyzer_fetch(call->context->analyzer, &by_hand->fetch, call->arena, &body, err))
         return err->code;
     respond_json(call, body);
     return ERR_OK;
+}
+
+/* For the stores that need no more than a table. */
+static enum err_code fetch_by_table(struct api_call *call, const char *store,
+                                    const struct fetch_param *params, size_t n_params,
+                                    struct error *err)
+{
+    struct by_hand by_hand = {0};
+    const struct call_param name = {"metricSetName", &by_hand.fetch.metric_set_name,
+                                    PARAM_REQUIRED};
+
+    if (call_params(call, &name, 1, err) ||
+        read_params(call, store, params, n_params, &by_hand, err))
+        return err->code;
+    return answer(call, &by_hand, err);
+}
+
+enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"metricName", IN_QUERY, "metricName", REQUIRED},
+        {"step", IN_SCOPE_STEP, "step", REQUIRED},
+        {"labelBindings", IN_QUERY_LIST, "labelBindings", OPTIONAL},
+        {"groupByFields", IN_QUERY_LIST, "groupByFields", OPTIONAL},
+        {"customFilter", IN_QUERY, "customInlineTemplate", OPTIONAL},
+        {"scope", IN_SCOPE, "scope", OPTIONAL},
+        {"location", IN_SCOPE, "location", OPTIONAL},
+        {"start", IN_SCOPE, "start", OPTIONAL},
+        {"end", IN_SCOPE, "end", OPTIONAL},
+        {"project", IN_EXTENDED, "project", OPTIONAL},
+        {"resourceType", IN_EXTENDED, "resourceType", OPTIONAL},
+    };
+
+    return fetch_by_table(call, "prometheus", params, ARRAY_LEN(params), err);
+}
+
+enum err_code handle_fetch_datadog(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"metricName", IN_QUERY, "metricName", REQUIRED},
+        {"scope", IN_SCOPE, "scope", OPTIONAL},
+        {"start", IN_SCOPE, "start", OPTIONAL},
+        {"end", IN_SCOPE, "end", OPTIONAL},
+    };
+
+    return fetch_by_table(call, "datadog", params, ARRAY_LEN(params), err);
+}
+
+/* The body is the map of extended scope parameters; project and resourceType may come as parameters
+ * as well, and then they win. */
+enum err_code handle_fetch_stackdriver(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"metricType", IN_QUERY, "metricType", REQUIRED},
+        {"step", IN_SCOPE_STEP, "step", REQUIRED},
+        {"groupByFields", IN_QUERY_LIST, "groupByFields", OPTIONAL},
+        {"customFilter", IN_QUERY, "customInlineTemplate", OPTIONAL},
+        {"scope", IN_SCOPE, "scope", OPTIONAL},
+        {"location", IN_SCOPE, "location", OPTIONAL},
+        {"startTimeIso", IN_SCOPE, "start", OPTIONAL},
+        {"endTimeIso", IN_SCOPE, "end", OPTIONAL},
+        {"project", IN_EXTENDED, "project", OPTIONAL},
+        {"resourceType", IN_EXTENDED, "resourceType", OPTIONAL},
+    };
+    struct by_hand by_hand = {0};
+    const struct call_param name = {"metricSetName", &by_hand.fetch.metric_set_name,
+                                    PARAM_REQUIRED};
+    const json_t *body;
+
+    if (call_params(call, &name, 1, err) ||
+        read_params(call, "stackdriver", params, ARRAY_LEN(params), &by_hand, err) ||
+        call_json_object(call, &body, err))
+        return err->code;
+    json_object_update_missing(by_hand.extended, (json_t *)(uintptr_t)body);
+    return answer(call, &by_hand, err);
+}
+
+static const json_t *object_member(const json_t *object, const char *key, struct error *err)
+{
+    const json_t *member = json_object_get(object, key);
+
+    if (json_is_object(member))
+        return member;
+    error_because(err, ERR_INVALID, "bad_type", "\"%s\" must be an object", key);
+    error_point(err, "/%s", key);
+    return NULL;
+}
+
+/* The metric to ask for: the one in the body; but a real query takes it out of the canary config,
+ * when there is one in the body too. */
+static const json_t *newrelic_metric(const struct api_call *call, const json_t *body,
+                                     bool is_dry_run, struct error *err)
+{
+    const json_t *metric = object_member(body, "canaryMetricConfig", err);
+    const json_t *config = json_object_get(body, "canaryConfig");
+    const json_t *metrics = json_object_get(config, "metrics");
+    const char *text;
+    const struct call_param param = {"metricIndex", &text, PARAM_OPTIONAL};
+    size_t index = 0;
+
+    if (call_params(call, &param, 1, err) || !metric)
+        return NULL;
+    if (text && strspn(text, "0123456789") == strlen(text) && strlen(text) <= 4)
+        index = strtoul(text, NULL, 10);
+    else if (text)
+        index = SIZE_MAX;
+    if (is_dry_run || !config || json_is_null(config))
+        return metric;
+    if (index >= json_array_size(metrics)) {
+        error_because(err, ERR_INVALID, "bad_parameter",
+                      "Parameter 'metricIndex' must be a whole number less than the %zu metrics of "
+                      "the canary config.",
+                      json_array_size(metrics));
+        return NULL;
+    }
+    return json_array_get(metrics, index);
+}
+
+enum err_code handle_fetch_newrelic(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"start", IN_SCOPE, "start", REQUIRED},       {"end", IN_SCOPE, "end", REQUIRED},
+        {"step", IN_SCOPE_STEP, "step", REQUIRED},    {"scope", IN_SCOPE, "scope", OPTIONAL},
+        {"location", IN_SCOPE, "location", OPTIONAL},
+    };
+    struct by_hand by_hand = {0};
+    const json_t *body, *metric, *extended;
+
+    if (read_params(call, "newrelic", params, ARRAY_LEN(params), &by_hand, err) ||
+        call_json_object(call, &body, err))
+        return err->code;
+    metric = newrelic_metric(call, body, by_hand.fetch.is_dry_run, err);
+    if (!metric)
+        return err->code;
+    extended = json_object_get(body, "extendedScopeParams");
+    if (extended)
+        json_object_set(by_hand.scope, "extendedScopeParams", (json_t *)(uintptr_t)extended);
+    by_hand.fetch.metric_set_name = json_text_of(metric, "name", call->arena);
+    if (!by_hand.fetch.metric_set_name || !*by_hand.fetch.metric_set_name)
+        return error_because(err, ERR_INVALID, "bad_metric_name",
+                             "Metric config must specify a name.");
+    by_hand.fetch.query = object_member(metric, "query", err);
+    by_hand.fetch.templates = json_object_get(json_object_get(body, "canaryConfig"), "templates");
+    return by_hand.fetch.query ? answer(call, &by_hand, err) : err->code;
 }

@@ -54,6 +54,9 @@ MUST_CHECK enum err_code handle_queue_enabled(struct api_call *call, struct erro
 
 /* handle_fetch.c */
 MUST_CHECK enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_datadog(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_newrelic(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_stackdriver(struct api_call *call, struct error *err);
 
 /* handle_accounts.c */
 MUST_CHECK enum err_code handle_credentials(struct api_call *call, struct error *err);

@@ -22,6 +22,7 @@ enum method {
 enum route_body {
     BODY_NONE, /* one that is sent all the same is read and dropped */
     BODY_JSON, /* Content-Type application/json required */
+    BODY_ANY,  /* JSON too, but clients need not say so */
     BODY_FORM, /* parameters may also come as application/x-www-form-urlencoded */
 };
 

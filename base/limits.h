@@ -73,6 +73,7 @@
 #define STORE_RETRY_BACKOFF_MS 1000 /* doubled after each failure */
 #define STORE_RETRY_AFTER_MAX_MS 120000
 #define STORE_RETRY_TOTAL_MS 600000
+#define STORE_MAX_REQUESTS 100u /* of one query that is answered page by page */
 #define STORE_ERROR_BODY_BYTES 512u /* of a store's own error text that we pass on */
 
 /* Work waiting to be done */

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "collectors/collector.h"
 
 #include <curl/curl.h>
 #include <math.h>
@@ -18,6 +19,7 @@
 struct decode {
     const json_t *config;
     struct account *account;
+    const struct collector_type *collector; /* NULL: none of this name */
     struct arena *arena;
     struct error *err;
 };
@@ -117,6 +119,8 @@ static enum err_code decode_url(struct decode *d)
 
     if (find_url(d, &text))
         return d->err->code;
+    if ((!text || text[0] == '\0') && d->collector && d->collector->default_url)
+        text = d->collector->default_url(d->config, d->arena);
     if (!text || text[0] == '\0')
         text = DEFAULT_BASE_URL;
     url = curl_url();
@@ -141,6 +145,27 @@ out:
     for (size_t n = strlen(base); n > 0 && base[n - 1] == '/'; n--)
         base[n - 1] = '\0';
     account->base_url = base;
+    return ERR_OK;
+}
+
+/* Every credential that some store has under a name of its own. */
+static enum err_code decode_keys(struct decode *d)
+{
+    static const char *const names[] = {"apiKey",   "applicationKey", "accessToken",
+                                        "apiToken", "token",          "userKey"};
+    struct account *account = d->account;
+
+    account->keys = arena_array(d->arena, struct account_key, ARRAY_LEN(names));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct account_key key = {.name = names[i]};
+        const char *file = arena_printf(d->arena, "%sFile", names[i]);
+
+        if (read_text(d, d->config, names[i], &key.value.value) ||
+            read_text(d, d->config, file, &key.file))
+            return d->err->code;
+        if (key.value.value || key.file)
+            account->keys[account->n_keys++] = key;
+    }
     return ERR_OK;
 }
 
@@ -292,7 +317,9 @@ static enum err_code decode_all(struct decode *d)
     const json_t *config = d->config;
 
     account->connect_timeout_ms = STORE_CONNECT_TIMEOUT_MS;
-    account->read_timeout_ms = STORE_TOTAL_TIMEOUT_MS;
+    account->read_timeout_ms = d->collector && d->collector->total_timeout_ms
+                                   ? d->collector->total_timeout_ms
+                                   : STORE_TOTAL_TIMEOUT_MS;
     if (read_text(d, config, "username", &account->username) ||
         read_text(d, config, "password", &account->password.value) ||
         read_text(d, config, "passwordFile", &account->password_file) ||
@@ -309,7 +336,7 @@ static enum err_code decode_all(struct decode *d)
         read_flag(d, config, "alignWindow", &account->align_window) ||
         read_flag(d, config, "rejectUnsafeValues", &account->reject_unsafe_values) ||
         decode_list(d, "locations", &account->locations) ||
-        decode_list(d, "recommendedLocations", &account->recommended_locations) ||
+        decode_list(d, "recommendedLocations", &account->recommended_locations) || decode_keys(d) ||
         decode_headers(d) || decode_tls(d) || decode_retry(d) || decode_redirects(d))
         return d->err->code;
     account->max_concurrent_requests = (unsigned)concurrent;
@@ -321,7 +348,7 @@ enum err_code account_decode(const char *type, json_t *config, struct arena *are
                              struct account **out, struct error *err)
 {
     struct account *account = arena_new(arena, struct account);
-    struct decode d = {config, account, arena, err};
+    struct decode d = {config, account, collector_find(type), arena, err};
 
     account->type = type;
     account->name = type;

@@ -12,6 +12,13 @@ struct secret {
     const char *value; /* NULL when there is none */
 };
 
+/* A credential that only one kind of store knows, by its key in the configuration. */
+struct account_key {
+    const char *name;
+    struct secret value;
+    const char *file; /* NULL, or where the value is, read on each use */
+};
+
 struct tls_options {
     const char *ca_file, *cert_file, *key_file, *server_name;
     const char *key_password_file;
@@ -38,7 +45,9 @@ struct account {
     const char *username; /* "" with a password alone; NULL: no basic auth */
     struct secret password, bearer_token;
     const char *username_password_file, *password_file,
-        *bearer_token_file;      /* read on each change */
+        *bearer_token_file;   /* read on each change */
+    struct account_key *keys; /* apiKey, accessToken, ...; those that were given */
+    size_t n_keys;
     struct http_header *headers; /* sent with every request; values are secrets too, and one written
                                     file:<path> is that file's content */
     size_t n_headers;
@@ -57,8 +66,9 @@ struct account {
 };
 
 /* Build an account from its configuration object (collectors.md 1.3 and 2.1; keys are matched
- * exactly, in camelCase). `type` is the store's name. An empty object is allowed and gives
- * http://localhost. The account lives in `arena`, which also holds a reference to `config`.
+ * exactly, in camelCase). `type` is the store's name. An empty object is allowed and gives the
+ * store's default URL, or http://localhost. The account lives in `arena`, which also holds a
+ * reference to `config`.
  *
  * Errors: ERR_SETTINGS naming the account and the key: no absolute http(s) URL, a fragment in it, a
  *         value of the wrong type, a limit out of range. */
@@ -71,6 +81,16 @@ MUST_CHECK enum err_code account_decode(const char *type, json_t *config, struct
  */
 MUST_CHECK enum err_code account_sign(const struct account *account, struct arena *arena,
                                       struct http_request *request, struct error *err);
+
+/* Whether the account has a credential under this key. */
+bool account_has_key(const struct account *account, const char *key);
+
+/* Add a header that holds `prefix` and the credential under `key`; nothing when there is none.
+ * Errors: as account_sign(). */
+MUST_CHECK enum err_code account_sign_key(const struct account *account, const char *key,
+                                          const char *header, const char *prefix,
+                                          struct arena *arena, struct http_request *request,
+                                          struct error *err);
 
 /* The content of a credential file, white space at both ends cut.
  * Errors: ERR_SETTINGS when it cannot be read, is empty or larger than SECRET_MAX_BYTES. */

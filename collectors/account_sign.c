@@ -137,6 +137,35 @@ enum err_code account_sign(const struct account *account, struct arena *arena,
     return ERR_OK;
 }
 
+static const struct account_key *find_key(const struct account *account, const char *name)
+{
+    for (size_t i = 0; i < account->n_keys; i++)
+        if (strcmp(account->keys[i].name, name) == 0)
+            return &account->keys[i];
+    return NULL;
+}
+
+bool account_has_key(const struct account *account, const char *key)
+{
+    return find_key(account, key) != NULL;
+}
+
+enum err_code account_sign_key(const struct account *account, const char *key, const char *header,
+                               const char *prefix, struct arena *arena,
+                               struct http_request *request, struct error *err)
+{
+    const struct account_key *found = find_key(account, key);
+    struct secret secret;
+
+    if (!found)
+        return ERR_OK;
+    if (resolve(found->value, found->file, arena, &secret, err) ||
+        http_request_header(request, arena, header,
+                            arena_printf(arena, "%s%s", prefix, secret.value), err))
+        return error_context(err, "%s account \"%s\"", account->type, account->name);
+    return ERR_OK;
+}
+
 /* Which tenant is asked is no secret, and people need to see it. */
 static bool is_public_header(const char *name)
 {
@@ -152,7 +181,7 @@ const char *account_mask_header(const struct account *account, const struct http
     for (size_t i = 0; i < account->n_headers; i++)
         if (strcasecmp(account->headers[i].name, header->name) == 0)
             return is_public_header(header->name) ? header->value : MASK;
-    return header->value;
+    return account_mask(account, header->value, arena);
 }
 
 /* Texts that must not be seen. */
@@ -198,10 +227,19 @@ static void collect_needles(const struct account *account, struct needles *needl
         {{0}, account->username_password_file},
         {{0}, account->tls.key_password_file},
     };
-    size_t n_secrets = ARRAY_LEN(secrets) + 2 + account->n_headers; /* 2: user and password */
+    /* 2: user and password */
+    size_t n_secrets = ARRAY_LEN(secrets) + 2 + account->n_keys + account->n_headers;
     const char *text;
 
     needles->items = arena_array(needles->arena, struct str, n_secrets * SECRET_FORMS);
+    for (size_t i = 0; i < account->n_keys; i++) {
+        struct error ignored = {0};
+        struct secret secret;
+
+        if (resolve(account->keys[i].value, account->keys[i].file, needles->arena, &secret,
+                    &ignored) == ERR_OK)
+            add_secret(needles, secret.value);
+    }
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
         struct error ignored = {0};
         struct secret secret;

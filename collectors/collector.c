@@ -1,6 +1,7 @@
 #include "collectors/collector.h"
 
 #include "base/instant.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/version.h"
 #include "collectors/retry.h"
@@ -28,6 +29,13 @@ const struct collector_type *collector_find(const char *name)
     return NULL;
 }
 
+enum err_code collector_check_account(const struct account *account, struct error *err)
+{
+    const struct collector_type *type = collector_find(account->type);
+
+    return type && type->check_account ? type->check_account(account, err) : ERR_OK;
+}
+
 static bool has_header(const struct http_request *request, const char *name)
 {
     const struct http_response view = {.headers = request->headers,
@@ -49,14 +57,84 @@ static enum err_code complete(const struct account *account, struct arena *arena
     return ERR_OK;
 }
 
+static enum err_code check_window(const struct collector_type *type,
+                                  const struct metric_query *query, struct error *err)
+{
+    if (!query->scope.has_start)
+        return error_because(err, ERR_INVALID, "bad_time", "Start time is required.");
+    if (!query->scope.has_end)
+        return error_because(err, ERR_INVALID, "bad_time", "End time is required.");
+    if (type->needs_step && query->scope.step_s <= 0)
+        return error_because(err, ERR_INVALID, "bad_step", "Step is required.");
+    return ERR_OK;
+}
+
+struct scope collector_window(const struct account *account, const struct metric_query *query)
+{
+    struct scope scope = query->scope;
+    int64_t step_ns = scope.step_s * NS_PER_S;
+
+    if (account->align_window && step_ns > 0) {
+        scope.start_unix_ns -= scope.start_unix_ns % step_ns;
+        scope.end_unix_ns -= scope.end_unix_ns % step_ns;
+    }
+    return scope;
+}
+
 enum err_code collector_build(const struct collector_type *type, const struct account *account,
                               const struct metric_query *query, const char *text,
                               struct arena *arena, struct http_request_list *out, struct error *err)
 {
-    if (type->build(account, query, text, arena, out, err))
+    if (check_window(type, query, err) || type->build(account, query, text, arena, out, err))
         return err->code;
     for (size_t i = 0; i < out->n_requests; i++)
         if (complete(account, arena, &out->requests[i], err))
+            return err->code;
+    return ERR_OK;
+}
+
+static bool is_same_request(const struct http_request *a, const struct http_request *b)
+{
+    return strcmp(a->method, b->method) == 0 && strcmp(a->url, b->url) == 0 &&
+           a->n_body_bytes == b->n_body_bytes &&
+           (a->n_body_bytes == 0 || memcmp(a->body, b->body, a->n_body_bytes) == 0);
+}
+
+static enum err_code too_many_pages(struct error *err, const char *why)
+{
+    return error_because(err, ERR_UPSTREAM, "store_too_many_pages",
+                         "the store's answer does not end: %s", why);
+}
+
+enum err_code collector_next(const struct collector_type *type, const struct account *account,
+                             const struct metric_query *query, const char *text,
+                             const struct http_request_list *asked,
+                             const struct http_response *replies, struct arena *arena,
+                             struct http_request_list *more, struct error *err)
+{
+    size_t n_bytes = 0;
+
+    *more = (struct http_request_list){0};
+    if (!type->next)
+        return ERR_OK;
+    if (type->next(account, query, text, replies, asked->n_requests, arena, more, err))
+        return err->code;
+    if (more->n_requests == 0)
+        return ERR_OK;
+    if (asked->n_requests + more->n_requests > STORE_MAX_REQUESTS)
+        return too_many_pages(err, "it has more pages than one query may ask for");
+    for (size_t i = 0; i < asked->n_requests; i++) {
+        n_bytes += replies[i].n_body_bytes;
+        for (size_t m = 0; m < more->n_requests; m++)
+            if (is_same_request(&asked->requests[i], &more->requests[m]))
+                return too_many_pages(err, "a page leads back to one that came before");
+    }
+    if (n_bytes > account->max_response_bytes)
+        return error_because(err, ERR_UPSTREAM, "store_response_too_large",
+                             "the pages of the metric store's answer are larger than the account's "
+                             "maxResponseBytes");
+    for (size_t i = 0; i < more->n_requests; i++)
+        if (complete(account, arena, &more->requests[i], err))
             return err->code;
     return ERR_OK;
 }
@@ -68,6 +146,40 @@ enum err_code collector_build_metadata(const struct collector_type *type,
     if (type->metadata->build(account, arena, out, err))
         return err->code;
     return complete(account, arena, out, err);
+}
+
+json_t *collector_error_json(const struct http_response *reply)
+{
+    struct error ignored = {0};
+    json_t *root = NULL;
+
+    if (reply->n_body_bytes > MIB || /* no error is that long, and a tree of it would be larger */
+        json_read((struct str){reply->body, reply->n_body_bytes}, &json_limits_reply, &root,
+                  &ignored))
+        return NULL;
+    return root;
+}
+
+enum err_code collector_names_read(const struct http_response *reply, const char *member,
+                                   json_t **out_list, struct error *err)
+{
+    struct error why = {0};
+    json_auto_t *root = NULL;
+    json_t *list, *name;
+    size_t i;
+
+    if (json_read((struct str){reply->body, reply->n_body_bytes}, &json_limits_reply, &root, &why))
+        return error_because(err, ERR_UPSTREAM, "store_bad_response",
+                             "the list of metric names cannot be read: %s", why.message);
+    if (!json_is_array(json_object_get(root, member)))
+        return error_because(err, ERR_UPSTREAM, "store_bad_response",
+                             "the list of metric names has no \"%s\" array", member);
+    list = json_array();
+    json_array_foreach (json_object_get(root, member), i, name)
+        if (json_is_string(name))
+            json_array_append_new(list, json_pack("{s:O}", "name", name));
+    *out_list = list;
+    return ERR_OK;
 }
 
 const char *collector_shown(const struct account *account, const char *text, size_t n_bytes,
@@ -111,7 +223,8 @@ enum err_code collector_check_reply(const struct collector_type *type,
         return ERR_OK;
     if (reply->status >= 300 && reply->status < 400)
         reason = "store_redirect";
-    else if (retry_is_worthwhile(&account->retry, reply->status))
+    else if (retry_reply_is_worthwhile(&account->retry, request, reply->status,
+                                       (struct str){reply->body, reply->n_body_bytes}))
         reason = "store_unavailable";
     return error_because(
         err, ERR_UPSTREAM, reason, "Status: %ld, Method: %s, URL: %s, Message: %s", reply->status,

@@ -7,7 +7,7 @@
 #include "collectors/http_message.h"
 #include "collectors/metric_query.h"
 
-/* The requests of one query, to be sent in any order; their replies are read together. */
+/* Requests of one query, to be sent in any order; their replies are read together. */
 struct http_request_list {
     struct http_request *requests;
     size_t n_requests;
@@ -15,6 +15,8 @@ struct http_request_list {
 
 /* What a store says it has, for completing a name while a person types. */
 struct collector_metadata {
+    int64_t interval_ms; /* how often it may be asked, unless the account says; 0: once a minute */
+
     /* The one request that asks for it, unsigned. */
     enum err_code (*build)(const struct account *account, struct arena *arena,
                            struct http_request *out, struct error *err);
@@ -30,6 +32,15 @@ struct collector_type {
     const char *name;
     bool needs_step; /* a scope without a step is refused */
 
+    /* Of an account that does not say: the URL, made from its configuration (may be NULL), and the
+     * time for a whole reply (0: STORE_TOTAL_TIMEOUT_MS). */
+    const char *(*default_url)(const json_t *config, struct arena *arena);
+    int64_t total_timeout_ms;
+
+    /* What an account must have to be used, besides what account_decode() asks for; may be NULL.
+     * Errors: ERR_SETTINGS naming the key. */
+    enum err_code (*check_account)(const struct account *account, struct error *err);
+
     /* The query text, fully expanded. No network; every mistake of the config is found here.
      * Errors: ERR_INVALID with Kayenta's texts. */
     enum err_code (*query_text)(const struct account *account, const struct metric_query *query,
@@ -39,6 +50,14 @@ struct collector_type {
     enum err_code (*build)(const struct account *account, const struct metric_query *query,
                            const char *text, struct arena *arena, struct http_request_list *out,
                            struct error *err);
+
+    /* Further requests, unsigned, once all so far have a reply with a 2xx status: the next page, or
+     * a step that needs an earlier answer. An empty list: these were all. May be NULL. `text` and
+     * the replies as for parse.
+     * Errors: as parse. A reply that parse will refuse needs no error here. */
+    enum err_code (*next)(const struct account *account, const struct metric_query *query,
+                          const char *text, const struct http_response *replies, size_t n_replies,
+                          struct arena *arena, struct http_request_list *more, struct error *err);
 
     /* All replies, each with a 2xx status, in the order of the requests -> metric sets.
      * Errors: ERR_UPSTREAM with reason store_bad_response, store_error, store_too_many_series, ...
@@ -55,13 +74,29 @@ struct collector_type {
 
 const struct collector_type *collector_find(const char *name); /* NULL when there is none */
 
+/* type->check_account of the account's store. */
+MUST_CHECK enum err_code collector_check_account(const struct account *account, struct error *err);
+
 /* type->build, account_sign() for each request, and the headers every request has (Accept,
- * User-Agent) where the collector set none of its own. */
+ * User-Agent) where the collector set none of its own.
+ * Errors: ERR_INVALID: no start, no end, no step where type->needs_step; those of both. */
 MUST_CHECK enum err_code collector_build(const struct collector_type *type,
                                          const struct account *account,
                                          const struct metric_query *query, const char *text,
                                          struct arena *arena, struct http_request_list *out,
                                          struct error *err);
+
+/* The requests that follow those asked so far, signed like them, into `more`: none when `replies`,
+ * one for each of `asked`, are complete. Made by type->next, where the type has it.
+ * Errors: those of type->next; ERR_UPSTREAM, reason store_too_many_pages: a request was sent
+ *         already, so a page token has come again, or they are more than STORE_MAX_REQUESTS; reason
+ *         store_response_too_large: all replies together are more than the account allows one. */
+MUST_CHECK enum err_code collector_next(const struct collector_type *type,
+                                        const struct account *account,
+                                        const struct metric_query *query, const char *text,
+                                        const struct http_request_list *asked,
+                                        const struct http_response *replies, struct arena *arena,
+                                        struct http_request_list *more, struct error *err);
 
 /* The same for type->metadata->build, which must be there. */
 MUST_CHECK enum err_code collector_build_metadata(const struct collector_type *type,
@@ -76,6 +111,18 @@ MUST_CHECK enum err_code collector_check_reply(const struct collector_type *type
                                                const struct http_request *request,
                                                const struct http_response *reply,
                                                struct arena *arena, struct error *err);
+
+/* The window as a store is asked for it: with alignWindow on multiples of the step, which is what
+ * some stores do on their own, and then differently for control and experiment. */
+struct scope collector_window(const struct account *account, const struct metric_query *query);
+
+/* The body of an error reply as a new JSON tree; NULL when it is none, or larger than an error is.
+ */
+json_t *collector_error_json(const struct http_response *reply);
+
+/* collector_metadata.parse for a reply {"<member>": ["name", ...]}. */
+MUST_CHECK enum err_code collector_names_read(const struct http_response *reply, const char *member,
+                                              json_t **out_list, struct error *err);
 
 /* Somebody else's words as we may pass them on: at most max_bytes, credentials masked, control
  * characters and broken UTF-8 escaped. */

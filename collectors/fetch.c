@@ -347,7 +347,7 @@ static void landed_with_reply(struct fetch *fetch, struct fetch_state *state)
                retry_is_cut_short(fetch_try_header(&state->try, "Content-Type"), body.bytes,
                                   body.n_bytes)) {
         try_failed(fetch, state, ERR_UPSTREAM, "store_bad_response", "the reply was cut short");
-    } else if (retry_is_worthwhile(&account->retry, status)) {
+    } else if (retry_reply_is_worthwhile(&account->retry, state->try.request, status, body)) {
         error_because(&err, ERR_UPSTREAM, "store_unavailable", "HTTP status %ld", status);
         if (status >= 500) /* 408 and 429 come from a store that is alive */
             lane_failed(fetch, state->lane, &err, clock_mono_ms());

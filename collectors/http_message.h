@@ -9,6 +9,9 @@ struct http_header {
     const char *name, *value;
 };
 
+/* What the words of a reply say about asking again, where they say more than its status. */
+enum reply_advice { REPLY_BY_STATUS = 0, REPLY_IS_FINAL, REPLY_ASK_AGAIN };
+
 /* One request, complete: the fetch engine adds nothing but the connection. Lives in one arena. */
 struct http_request {
     const char *method; /* "GET" or "POST" */
@@ -17,6 +20,7 @@ struct http_request {
     size_t n_headers;
     const char *body; /* NULL for none */
     size_t n_body_bytes;
+    enum reply_advice (*advice)(long status, struct str body); /* quick; NULL: REPLY_BY_STATUS */
 };
 
 /* One reply. `body` is decoded (gzip undone). */

@@ -8,6 +8,22 @@
 #include <math.h>
 #include <string.h>
 
+const char *metric_query_text(const struct metric_query *query, const char *key)
+{
+    const char *text = json_string_value(json_object_get(query->config, key));
+
+    return text && *text ? text : NULL;
+}
+
+const char *metric_query_param(const struct metric_query *query, const char *name)
+{
+    for (size_t i = query->scope.n_extended_params; i-- > 0;)
+        if (strcmp(query->scope.extended_params[i].key, name) == 0)
+            return *query->scope.extended_params[i].value ? query->scope.extended_params[i].value
+                                                          : NULL;
+    return NULL;
+}
+
 /* Member `key`, or NULL where it is absent, null or "": people send all three for "not given". */
 static const json_t *given(const json_t *json, const char *key)
 {

@@ -24,6 +24,12 @@ struct metric_query {
     struct scope scope;
 };
 
+/* Text of the query config; NULL when it is absent, not text, or "". */
+const char *metric_query_text(const struct metric_query *query, const char *key);
+
+/* An extended scope parameter, NULL when absent or "". The last one wins, as in a map. */
+const char *metric_query_param(const struct metric_query *query, const char *name);
+
 /* Read a scope: {scope, location, start, end, step, extendedScopeParams}, scalars coerced, unknown
  * members ignored. Checks what is written (times, start before end, step >= 0, window and point
  * limits, sizes), not what is missing: that depends on the store.

@@ -23,52 +23,24 @@
 #define FORM_TYPE "application/x-www-form-urlencoded"
 #define MAX_RANGE_STEPS 11000   /* the server's own limit per range query */
 #define MAX_GET_URL_BYTES 4000u /* proxies cut at 8 kB; the rest is for what they add */
-#define N_SCOPE_BINDINGS 3u     /* scope, location, resourceType */
 
 static bool is_given(const char *text)
 {
     return text && text[0] != '\0';
 }
 
-static const char *config_text(const struct metric_query *query, const char *key)
-{
-    return json_string_value(json_object_get(query->config, key));
-}
-
-/* The last one wins, as in the map it came from. */
-static const char *param(const struct metric_query *query, const char *name)
-{
-    for (size_t i = query->scope.n_extended_params; i-- > 0;)
-        if (strcmp(query->scope.extended_params[i].key, name) == 0)
-            return query->scope.extended_params[i].value;
-    return NULL;
-}
-
 static enum err_code expand_template(const struct account *account,
                                      const struct metric_query *query, struct arena *arena,
                                      const char **out, struct error *err)
 {
-    const struct scope *scope = &query->scope;
-    struct template_bindings bindings = {.refuse_bare = account->reject_unsafe_values};
-    const char *template;
-    struct tag *items;
-    const struct tag named[N_SCOPE_BINDINGS] = {
-        {"scope", scope->scope},
-        {"location", scope->location},
-        {"resourceType", config_text(query, "resourceType")},
+    const struct tag named[] = {
+        {"scope", query->scope.scope},
+        {"location", query->scope.location},
+        {"resourceType", metric_query_text(query, "resourceType")},
     };
 
-    *out = NULL;
-    if (template_find(query, &template, err) || !template)
-        return err->code;
-    items = arena_array(arena, struct tag, N_SCOPE_BINDINGS + scope->n_extended_params);
-    for (size_t i = 0; i < N_SCOPE_BINDINGS; i++)
-        if (is_given(named[i].value))
-            items[bindings.n_items++] = named[i];
-    for (size_t i = 0; i < scope->n_extended_params; i++)
-        items[bindings.n_items++] = scope->extended_params[i];
-    bindings.items = items;
-    return template_expand(template, &bindings, query->metric_name, arena, out, err);
+    return template_expand_query(query, named, ARRAY_LEN(named), account->reject_unsafe_values,
+                                 arena, out, err);
 }
 
 /* --- the query text --- */
@@ -115,7 +87,7 @@ static enum err_code check_value(const struct metric_query *query, const char *n
 static enum err_code add_gce(const struct account *account, const struct metric_query *query,
                              struct arena *arena, struct strbuf *out, struct error *err)
 {
-    const char *project = param(query, "project");
+    const char *project = metric_query_param(query, "project");
     const char *label = json_text_of(account->options, "scopeLabel", arena);
 
     if (!is_given(query->scope.location))
@@ -148,10 +120,10 @@ static enum err_code add_resource_matchers(const struct account *account,
                                            const struct metric_query *query, struct arena *arena,
                                            struct strbuf *out, struct error *err)
 {
-    const char *type = config_text(query, "resourceType");
+    const char *type = metric_query_text(query, "resourceType");
 
     if (!is_given(type))
-        type = param(query, "resourceType");
+        type = metric_query_param(query, "resourceType");
     if (!is_given(type))
         return error_set(err, ERR_INVALID,
                          "Either a resource type or a custom filter is required.");
@@ -192,7 +164,7 @@ static enum err_code compose(const struct account *account, const struct metric_
                              const char *expanded, struct arena *arena, const char **out,
                              struct error *err)
 {
-    const char *metric = config_text(query, "metricName");
+    const char *metric = metric_query_text(query, "metricName");
     struct strbuf matchers = {0};
     struct strbuf labels = {0};
     enum err_code rc;
@@ -280,35 +252,15 @@ static enum err_code build_range(const struct account *account, const char *text
     return out->body ? http_request_header(out, arena, "Content-Type", FORM_TYPE, err) : ERR_OK;
 }
 
-/* The window as it is asked for: with alignWindow on multiples of the step, which is what some
- * servers do on their own, and then differently for control and experiment. */
-static struct scope asked_scope(const struct account *account, const struct metric_query *query)
-{
-    struct scope scope = query->scope;
-    int64_t step_ns = scope.step_s * NS_PER_S;
-
-    if (account->align_window && step_ns > 0) {
-        scope.start_unix_ns -= scope.start_unix_ns % step_ns;
-        scope.end_unix_ns -= scope.end_unix_ns % step_ns;
-    }
-    return scope;
-}
-
 static enum err_code prometheus_build(const struct account *account,
                                       const struct metric_query *query, const char *text,
                                       struct arena *arena, struct http_request_list *out,
                                       struct error *err)
 {
-    struct scope scope = asked_scope(account, query);
+    struct scope scope = collector_window(account, query);
     int64_t step_ns = scope.step_s * NS_PER_S;
     int64_t n_steps;
 
-    if (!scope.has_start)
-        return error_because(err, ERR_INVALID, "bad_time", "Start time is required.");
-    if (!scope.has_end)
-        return error_because(err, ERR_INVALID, "bad_time", "End time is required.");
-    if (scope.step_s <= 0)
-        return error_because(err, ERR_INVALID, "bad_step", "Step is required.");
     n_steps = (scope.end_unix_ns - scope.start_unix_ns) / step_ns;
     out->n_requests =
         n_steps <= MAX_RANGE_STEPS ? 1 : (size_t)(n_steps / MAX_RANGE_STEPS) + 1; /* n + 1 points */
@@ -333,21 +285,16 @@ static enum err_code prometheus_parse(const struct account *account,
 {
     struct metric_query asked = *query;
 
-    asked.scope = asked_scope(account, query);
+    asked.scope = collector_window(account, query);
     return prometheus_reply_read(account, &asked, text, replies, n_replies, out, err);
 }
 
 static const char *prometheus_error_text(const struct http_response *reply, struct arena *arena)
 {
-    struct error ignored = {0};
-    json_auto_t *root = NULL;
+    json_auto_t *root = collector_error_json(reply);
     const char *type;
     const char *message;
 
-    if (reply->n_body_bytes > MIB || /* no error is that long, and a tree of it would be larger */
-        json_read((struct str){reply->body, reply->n_body_bytes}, &json_limits_reply, &root,
-                  &ignored))
-        return NULL;
     type = json_string_value(json_object_get(root, "errorType"));
     message = json_string_value(json_object_get(root, "error"));
     return type && message ? arena_printf(arena, "%s: %s", type, message) : NULL;
@@ -373,24 +320,8 @@ static enum err_code prometheus_names_parse(const struct account *account,
                                             const struct http_response *reply, json_t **out_list,
                                             struct error *err)
 {
-    struct error why = {0};
-    json_auto_t *root = NULL;
-    json_t *list, *name;
-    size_t i;
-
     (void)account;
-    if (json_read((struct str){reply->body, reply->n_body_bytes}, &json_limits_reply, &root, &why))
-        return error_because(err, ERR_UPSTREAM, "store_bad_response",
-                             "the list of metric names cannot be read: %s", why.message);
-    if (!json_is_array(json_object_get(root, "data")))
-        return error_because(err, ERR_UPSTREAM, "store_bad_response",
-                             "the list of metric names has no \"data\" array");
-    list = json_array();
-    json_array_foreach (json_object_get(root, "data"), i, name)
-        if (json_is_string(name))
-            json_array_append_new(list, json_pack("{s:O}", "name", name));
-    *out_list = list;
-    return ERR_OK;
+    return collector_names_read(reply, "data", out_list, err);
 }
 
 static const struct collector_metadata prometheus_metadata = {

@@ -239,6 +239,27 @@ enum err_code template_expand(const char *text, const struct template_bindings *
     return rc;
 }
 
+enum err_code template_expand_query(const struct metric_query *query, const struct tag *named,
+                                    size_t n_named, bool refuse_bare, struct arena *arena,
+                                    const char **out, struct error *err)
+{
+    const struct scope *scope = &query->scope;
+    struct template_bindings bindings = {.refuse_bare = refuse_bare};
+    struct tag *items = arena_array(arena, struct tag, n_named + scope->n_extended_params);
+    const char *text;
+
+    *out = NULL;
+    if (template_find(query, &text, err) || !text)
+        return err->code;
+    for (size_t i = 0; i < n_named; i++)
+        if (named[i].value && named[i].value[0] != '\0')
+            items[bindings.n_items++] = named[i];
+    for (size_t i = 0; i < scope->n_extended_params; i++)
+        items[bindings.n_items++] = scope->extended_params[i];
+    bindings.items = items;
+    return template_expand(text, &bindings, query->metric_name, arena, out, err);
+}
+
 enum err_code template_check_quoted(const char *name, const char *value, char quote,
                                     const char *metric_name, struct error *err)
 {

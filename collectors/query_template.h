@@ -25,6 +25,14 @@ struct template_bindings {
 MUST_CHECK enum err_code template_find(const struct metric_query *query, const char **out,
                                        struct error *err);
 
+/* Expand the query's own template; *out is NULL when it has none. It may refer to `named` (values
+ * that are NULL or "" are unbound) and to every extended scope parameter, which wins.
+ * Errors: those of template_find() and template_expand(). */
+MUST_CHECK enum err_code template_expand_query(const struct metric_query *query,
+                                               const struct tag *named, size_t n_named,
+                                               bool refuse_bare, struct arena *arena,
+                                               const char **out, struct error *err);
+
 /* Errors: ERR_INVALID "Problem evaluating custom filter template: <text>..." naming the variable:
  *         unbound; reason template_cycle (a value refers to itself, or is nested deeper than
  *         TEMPLATE_MAX_DEPTH); template_too_large; unsafe_template_value. */

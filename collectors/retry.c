@@ -21,6 +21,19 @@ bool retry_is_worthwhile(const struct retry_policy *policy, long status)
     return false;
 }
 
+bool retry_reply_is_worthwhile(const struct retry_policy *policy,
+                               const struct http_request *request, long status, struct str body)
+{
+    switch (request->advice ? request->advice(status, body) : REPLY_BY_STATUS) {
+    case REPLY_IS_FINAL:
+        return false;
+    case REPLY_ASK_AGAIN:
+        return true;
+    default:
+        return retry_is_worthwhile(policy, status);
+    }
+}
+
 /* Anything that is neither a number nor a date asks for nothing. */
 static int64_t retry_after_ms(const char *text, int64_t now_unix_s)
 {

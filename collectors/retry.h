@@ -10,6 +10,11 @@
 /* Whether a reply with this HTTP status may be a different one next time. */
 bool retry_is_worthwhile(const struct retry_policy *policy, long status);
 
+/* The same for a reply as a whole: `request` may know the store's own words for "never" and "later".
+ */
+bool retry_reply_is_worthwhile(const struct retry_policy *policy,
+                               const struct http_request *request, long status, struct str body);
+
 /* Milliseconds to wait after the n-th failed try: 2^(n-1) times the policy's backoff, and up to 10
  * % more with `jitter` in [0, 1]. A Retry-After header (seconds or an HTTP date; NULL for none) is
  * clamped to 0..STORE_RETRY_AFTER_MAX_MS and taken when it is longer. */

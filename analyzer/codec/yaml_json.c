@@ -52,6 +52,7 @@ struct reader {
     size_t n_anchors, anchors_capacity;
     size_t n_nodes, n_aliases;
     json_t *root, *root_mark;
+    json_t *documents, *document_marks; /* NULL: one document is all that is taken */
     struct error *err;
 };
 
@@ -369,9 +370,46 @@ static enum err_code on_document(struct reader *r, const yaml_event_t *event)
     if (event->data.document_start.tag_directives.start !=
         event->data.document_start.tag_directives.end)
         return fail_at(r, event->start_mark, "yaml_feature", "%TAG is not taken");
-    if (r->root)
+    if (r->root && !r->documents)
         return fail_at(r, event->start_mark, "yaml_feature",
                        "a second document in one file is not taken");
+    return ERR_OK;
+}
+
+static void clear_anchors(struct reader *r)
+{
+    for (size_t i = 0; i < r->n_anchors; i++) {
+        free(r->anchors[i].name);
+        json_decref(r->anchors[i].value);
+    }
+    r->n_anchors = 0;
+}
+
+/* A document without a value is an empty object. */
+static enum err_code check_root(struct reader *r)
+{
+    if (!r->root || json_is_null(r->root)) {
+        json_decref(r->root);
+        json_decref(r->root_mark);
+        r->root = json_object();
+        r->root_mark = mark_scalar(1);
+    }
+    if (!json_is_object(r->root) && !json_is_array(r->root))
+        return error_because(r->err, ERR_INVALID, "yaml_syntax",
+                             "%s:%d:1: a mapping or a list was expected", r->file_name,
+                             yaml_mark_line(r->root_mark));
+    return ERR_OK;
+}
+
+/* Anchors end with their document. */
+static enum err_code on_document_end(struct reader *r)
+{
+    if (!r->documents || check_root(r))
+        return r->err->code;
+    json_array_append_new(r->documents, r->root);
+    json_array_append_new(r->document_marks, r->root_mark);
+    r->root = r->root_mark = NULL;
+    clear_anchors(r);
     return ERR_OK;
 }
 
@@ -380,6 +418,8 @@ static enum err_code on_event(struct reader *r, const yaml_event_t *event)
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
         return on_document(r, event);
+    case YAML_DOCUMENT_END_EVENT:
+        return on_document_end(r);
     case YAML_ALIAS_EVENT:
         return on_alias(r, event);
     case YAML_SCALAR_EVENT:
@@ -410,23 +450,11 @@ static enum err_code read_events(struct reader *r)
         on_event(r, &event);
         yaml_event_delete(&event);
     }
-    if (r->err->code)
-        return r->err->code;
-    if (!r->root || json_is_null(r->root)) {
-        json_decref(r->root);
-        json_decref(r->root_mark);
-        r->root = json_object();
-        r->root_mark = mark_scalar(1);
-    }
-    if (!json_is_object(r->root) && !json_is_array(r->root))
-        return error_because(r->err, ERR_INVALID, "yaml_syntax",
-                             "%s:%d:1: a mapping or a list was expected", r->file_name,
-                             yaml_mark_line(r->root_mark));
-    return ERR_OK;
+    return r->err->code || r->documents ? r->err->code : check_root(r);
 }
 
-static enum err_code yaml_read(struct str text, const char *file_name, json_t **out, json_t **marks,
-                               struct error *err)
+static enum err_code yaml_read(struct str text, const char *file_name, bool takes_all, json_t **out,
+                               json_t **marks, struct error *err)
 {
     struct reader *r;
 
@@ -441,6 +469,10 @@ static enum err_code yaml_read(struct str text, const char *file_name, json_t **
     r = mem_alloc(1, sizeof(*r));
     r->file_name = file_name;
     r->err = err;
+    if (takes_all) {
+        r->documents = json_array();
+        r->document_marks = json_array();
+    }
     if (!yaml_parser_initialize(&r->parser)) {
         error_set(err, ERR_INTERNAL, "could not start the YAML parser");
     } else {
@@ -451,17 +483,16 @@ static enum err_code yaml_read(struct str text, const char *file_name, json_t **
     }
     while (r->depth > 0)
         frame_clear(&r->frames[--r->depth]);
-    for (size_t i = 0; i < r->n_anchors; i++) {
-        free(r->anchors[i].name);
-        json_decref(r->anchors[i].value);
-    }
+    clear_anchors(r);
     free(r->anchors);
     if (err->code) {
         json_decref(r->root);
         json_decref(r->root_mark);
+        json_decref(r->documents);
+        json_decref(r->document_marks);
     } else {
-        *out = r->root;
-        *marks = r->root_mark;
+        *out = takes_all ? r->documents : r->root;
+        *marks = takes_all ? r->document_marks : r->root_mark;
     }
     free(r);
     return err->code;
@@ -485,24 +516,40 @@ static bool ends_with(const char *text, const char *end)
     return n >= n_end && strcmp(text + n - n_end, end) == 0;
 }
 
-enum err_code yaml_or_json_read_marked(struct str text, const char *file_name, json_t **out,
-                                       json_t **marks, struct error *err)
+static enum err_code read_either(struct str text, const char *file_name, bool takes_all,
+                                 json_t **out, json_t **marks, struct error *err)
 {
     struct error not_yaml = {0};
     struct error not_json = {0};
+    json_t *document;
 
     *marks = NULL;
     if (!looks_like_json(text))
-        return yaml_read(text, file_name, out, marks, err);
-    if (json_read(text, &json_limits_document, out, &not_json) == ERR_OK)
+        return yaml_read(text, file_name, takes_all, out, marks, err);
+    if (json_read(text, &json_limits_document, &document, &not_json) == ERR_OK) {
+        *out = takes_all ? json_pack("[o]", document) : document;
+        *marks = takes_all ? json_pack("[n]") : NULL;
         return ERR_OK;
+    }
     if (strcmp(error_reason(&not_json), "json_syntax") == 0 && !ends_with(file_name, ".json") &&
-        yaml_read(text, file_name, out, marks, &not_yaml) == ERR_OK)
+        yaml_read(text, file_name, takes_all, out, marks, &not_yaml) == ERR_OK)
         return ERR_OK;
     error_context(&not_json, "%s", file_name);
     if (err->code == ERR_OK)
         *err = not_json;
     return err->code;
+}
+
+enum err_code yaml_or_json_read_marked(struct str text, const char *file_name, json_t **out,
+                                       json_t **marks, struct error *err)
+{
+    return read_either(text, file_name, false, out, marks, err);
+}
+
+enum err_code yaml_or_json_read_all(struct str text, const char *file_name, json_t **out,
+                                    json_t **marks, struct error *err)
+{
+    return read_either(text, file_name, true, out, marks, err);
 }
 
 enum err_code yaml_or_json_read(struct str text, const char *file_name, json_t **out,

@@ -32,6 +32,10 @@ MUST_CHECK enum err_code yaml_or_json_read(struct str text, const char *file_nam
  * text was JSON. Owned by the caller. */
 MUST_CHECK enum err_code yaml_or_json_read_marked(struct str text, const char *file_name,
                                                   json_t **out, json_t **marks, struct error *err);
+/* The same for a file that may hold several documents, as Spring's settings do: *out and *marks are
+ * arrays with one entry a document. JSON is one document, its mark null. */
+MUST_CHECK enum err_code yaml_or_json_read_all(struct str text, const char *file_name, json_t **out,
+                                               json_t **marks, struct error *err);
 int yaml_mark_line(const json_t *mark);                              /* 0: unknown */
 const json_t *yaml_mark_member(const json_t *mark, const char *key); /* borrowed; NULL: unknown */
 const json_t *yaml_mark_element(const json_t *mark, size_t i);

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "scripts"))
+sys.path[:0] = [os.path.join(TOP, "scripts"), os.path.join(TOP, "tests/faults")]
 import demo_history  # noqa: E402  (found through the line above)
 
 BINARY = os.path.join(TOP, os.environ.get("SERINUS", "build/serinus"))
@@ -107,6 +107,16 @@ EXTRA_SERIES = "# TYPE not_a_number gauge\n" + "".join(
 def prometheus(tmp_path_factory):
     server = Prometheus(str(tmp_path_factory.mktemp("prometheus")),
                         lambda out: demo_history.write_history(out, T0, 3, more=EXTRA_SERIES))
+    yield server
+    stop(server.process)
+
+
+@pytest.fixture(scope="session")
+def long_prometheus(tmp_path_factory):
+    """Five hours of fewer releases, for analyses that wait."""
+    servers = [server for server in demo_history.SERVERS if server[1] in ("v41", "v42", "v43", "v46")]
+    server = Prometheus(str(tmp_path_factory.mktemp("long-prometheus")),
+                        lambda out: demo_history.write_history(out, T0, 5, servers))
     yield server
     stop(server.process)
 
@@ -205,7 +215,8 @@ def kayenta_yml(accounts, more=""):
 class Serinus:
     """One process of the real service with its own data directory."""
 
-    def __init__(self, directory, settings, arguments=(), environment=None):
+    def __init__(self, directory, settings, arguments=(), environment=None, wrapper=()):
+        self.wrapper = [*WRAPPER, *wrapper]
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.settings_path = os.path.join(self.directory, "kayenta.yml")
@@ -220,18 +231,22 @@ class Serinus:
         self.process = None
         self.start()
 
-    def start(self):
-        offset = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+    def launch(self):
+        """Start the process without waiting for it to serve."""
+        self.log_offset = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*WRAPPER, BINARY, "serve", "--config", self.settings_path, "--listen",
+                [*self.wrapper, BINARY, "serve", "--config", self.settings_path, "--listen",
                  "127.0.0.1:0", "--data-dir", self.data_dir, *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=self.environment)
         self.pid = self.process.pid
 
+    def start(self):
+        self.launch()
+
         def serving():
             assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log_text()}"
-            return re.search(r'"event":"serving".*?"port":(\d+)', self.log_text()[offset:])
+            return re.search(r'"event":"serving".*?"port":(\d+)', self.log_text()[self.log_offset:])
 
         self.port = int(wait_until(serving, "the serving event", pause_s=0.01).group(1))
         self.url = f"http://127.0.0.1:{self.port}"
@@ -302,8 +317,8 @@ def start_serinus(tmp_path):
     """A function that starts a service; all of them end with the test."""
     started = []
 
-    def start(settings, arguments=(), environment=None):
-        service = Serinus(tmp_path / f"serinus-{len(started)}", settings, arguments, environment)
+    def start(settings, arguments=(), environment=None, wrapper=()):
+        service = Serinus(tmp_path / f"serinus-{len(started)}", settings, arguments, environment, wrapper)
         started.append(service)
         return service
 

@@ -1,19 +1,12 @@
 """/canaryConfig, with Kayenta's texts and statuses. Bodies are Kayenta's own examples, in
 fixtures/kayenta-api."""
-import json
-import os
 import re
 
 import pytest
-from conftest import TOP, kayenta_yml
-from conftest import Serinus
+from conftest import Serinus, kayenta_yml
+from kayenta_examples import example
 
 UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-
-
-def example(name):
-    with open(os.path.join(TOP, "fixtures/kayenta-api", name + ".json"), encoding="utf-8") as source:
-        return json.load(source)
 
 
 @pytest.fixture(scope="module")

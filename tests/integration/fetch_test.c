@@ -237,6 +237,31 @@ static void fetch_tries_again_after_waits(void **state)
     bench_free(bench);
 }
 
+static enum reply_advice advice(long status, struct str body)
+{
+    (void)status;
+    return str_is(body, "never")   ? REPLY_IS_FINAL
+           : str_is(body, "later") ? REPLY_ASK_AGAIN
+                                   : REPLY_BY_STATUS;
+}
+
+/* A store may say in its own words that a 500 is final, or that a 200 is not all. */
+static void fetch_heeds_the_words_of_a_reply(void **state)
+{
+    static const struct fake_reply script[] = {
+        {.status = 503}, {.body = "later"}, {.status = 500, .body = "never"}, {.body = "late"}};
+    struct bench *bench = bench_create(fake_store_create(script, 4), FAST);
+    struct fetch_transfer *transfer;
+
+    (void)state;
+    bench->request.advice = advice;
+    transfer = run_one(bench);
+    assert_int_equal(ERR_OK, transfer->error.code);
+    assert_int_equal(500, transfer->response.status);
+    assert_int_equal(3, transfer->attempts);
+    bench_free(bench);
+}
+
 static void fetch_honours_retry_after(void **state)
 {
     static const struct fake_reply script[] = {{.status = 429, .headers = "Retry-After: 1\r\n"},
@@ -900,6 +925,7 @@ int main(void)
         cmocka_unit_test(fetch_asks_with_get_when_post_is_refused),
         cmocka_unit_test(fetch_final_statuses_are_asked_once),
         cmocka_unit_test(fetch_tries_again_after_waits),
+        cmocka_unit_test(fetch_heeds_the_words_of_a_reply),
         cmocka_unit_test(fetch_honours_retry_after),
         cmocka_unit_test(fetch_gives_up_with_the_last_reply),
         cmocka_unit_test(fetch_retries_broken_replies),

@@ -274,12 +274,61 @@ static void marks_know_lines(void **state)
     json_decref(value);
 }
 
+static void reads_all_documents(void **state)
+{
+    static const struct {
+        const char *text, *values;
+        int second_line;
+    } cases[] = {
+        {"a: &x [1]\n---\n# nothing\n---\nb: 2\n", "[{\"a\":[1]},{},{\"b\":2}]", 1},
+        {"---\na: &x 1\n...\n---\nb: &x 2\nc: *x\n", "[{\"a\":1},{\"b\":2,\"c\":2}]", 5},
+        {"{\"a\": 1}", "[{\"a\":1}]", 0},
+        {"{a: 1}\n--- {b: 2}", "[{\"a\":1},{\"b\":2}]", 2},
+        {"", "[]", 0},
+    };
+    static const struct {
+        const char *text, *part;
+    } bad[] = {
+        {"a: &x 1\n---\nb: *x", "bad.yml:3:4: the alias names no anchor"},
+        {"a: 1\n---\njust text", "bad.yml:3:1: a mapping or a list was expected"},
+        {"a: 1\n---\nb: [", "bad.yml:"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *values = NULL, *marks = NULL;
+        struct error err = {0};
+        char *text;
+
+        row("%s", cases[i].text);
+        assert_int_equal(
+            ERR_OK, yaml_or_json_read_all(str_of(cases[i].text), "all.yml", &values, &marks, &err));
+        text = json_dumps(values, JSON_COMPACT);
+        assert_string_equal(cases[i].values, text);
+        assert_int_equal(json_array_size(values), json_array_size(marks));
+        assert_int_equal(cases[i].second_line, yaml_mark_line(json_array_get(marks, 1)));
+        free(text);
+        json_decref(values);
+        json_decref(marks);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        json_t *values = NULL, *marks = NULL;
+        struct error err = {0};
+
+        row("%s", bad[i].text);
+        assert_int_equal(ERR_INVALID, yaml_or_json_read_all(str_of(bad[i].text), "bad.yml", &values,
+                                                            &marks, &err));
+        assert_non_null(strstr(err.message, bad[i].part));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_values),           cmocka_unit_test(refuses),
         cmocka_unit_test(json_file_must_be_json), cmocka_unit_test(limits_hold),
         cmocka_unit_test(alias_bomb_ends_early),  cmocka_unit_test(marks_know_lines),
+        cmocka_unit_test(reads_all_documents),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,8 +159,35 @@ static const struct {
      "fetch prometheus set=s metrics=(null) storage=(null) dry=1 {\"type\":\"prometheus\","
      "\"metricName\":\"up\",\"labelBindings\":[\"a=1\",\"b\",\"c\"],\"groupByFields\":[],"
      "\"customInlineTemplate\":\"x=\\\"${scope}\\\"\"} {\"extendedScopeParams\":{\"project\":"
-     "\"configured-project\"},\"scope\":\"v1\",\"location\":\"eu\",\"start\":"
-     "\"2026-01-01T00:00:00Z\",\"step\":60}"},
+     "\"configured-project\"},\"step\":60,\"scope\":\"v1\",\"location\":\"eu\",\"start\":"
+     "\"2026-01-01T00:00:00Z\"}"},
+    {"POST", "/fetch/datadog/query?metricSetName=s&metricName=avg:cpu&start=1&scope=a:b,c:d", NULL,
+     "fetch datadog set=s metrics=(null) storage=(null) dry=0 {\"type\":\"datadog\","
+     "\"metricName\":\"avg:cpu\"} {\"extendedScopeParams\":{},\"scope\":\"a:b,c:d\","
+     "\"start\":\"1\"}"},
+    {"POST",
+     "/fetch/stackdriver/query?metricSetName=s&metricType=m&step=60&groupByFields=a,b&project=p"
+     "&startTimeIso=1&endTimeIso=2&customFilter=f&metricsAccountName=g&storageAccountName=h",
+     "{\"project\":\"q\",\"service\":\"web\"}",
+     "fetch stackdriver set=s metrics=g storage=h dry=0 {\"type\":\"stackdriver\","
+     "\"metricType\":\"m\",\"groupByFields\":[\"a\",\"b\"],\"customInlineTemplate\":\"f\"} "
+     "{\"extendedScopeParams\":{\"project\":\"p\",\"service\":\"web\"},\"step\":60,"
+     "\"start\":\"1\",\"end\":\"2\"}"},
+    {"POST", "/fetch/newrelic/query?start=1&end=2&step=60&scope=v",
+     "{\"canaryMetricConfig\":{\"name\":\"m\",\"query\":{\"select\":\"s\"}},"
+     "\"extendedScopeParams\":{\"a\":\"b\"}}",
+     "fetch newrelic set=m metrics=(null) storage=(null) dry=0 {\"select\":\"s\"} "
+     "{\"extendedScopeParams\":{\"a\":\"b\"},\"start\":\"1\",\"end\":\"2\",\"step\":60,"
+     "\"scope\":\"v\"}"},
+    {"POST", "/fetch/newrelic/query?start=1&end=2&step=60&metricIndex=1",
+     "{\"canaryMetricConfig\":{},\"canaryConfig\":{\"metrics\":[{},{\"name\":\"second\","
+     "\"query\":{}}]}}",
+     "fetch newrelic set=second metrics=(null) storage=(null) dry=0 {} "
+     "{\"extendedScopeParams\":{},\"start\":\"1\",\"end\":\"2\",\"step\":60}"},
+    {"POST", "/fetch/newrelic/query?start=1&end=2&step=60&metricIndex=1&dryRun=true",
+     "{\"canaryMetricConfig\":{\"name\":\"m\",\"query\":{}},\"canaryConfig\":{\"metrics\":[]}}",
+     "fetch newrelic set=m metrics=(null) storage=(null) dry=1 {} "
+     "{\"extendedScopeParams\":{},\"start\":\"1\",\"end\":\"2\",\"step\":60}"},
 };
 
 static void requests_reach_the_analyzer(void **state)
@@ -236,6 +263,18 @@ static const struct {
      "bad_parameter", NULL, NULL},
     {"POST", "/fetch/prometheus/query?metricSetName=s&metricName=up&step=1&dryRun=maybe", NULL, 400,
      "bad_parameter", "Parameter 'dryRun' must be true or false.", NULL},
+    {"POST", "/fetch/stackdriver/query?metricSetName=s&metricType=m&step=60", "[]", 400, "bad_type",
+     NULL, NULL},
+    {"POST", "/fetch/newrelic/query?start=1&end=2&step=60", "{}", 400, "bad_type",
+     "\"canaryMetricConfig\" must be an object", NULL},
+    {"POST", "/fetch/newrelic/query?start=1&end=2&step=60", "{\"canaryMetricConfig\":{}}", 400,
+     "bad_metric_name", NULL, NULL},
+    {"POST", "/fetch/newrelic/query?start=1&end=2&step=60",
+     "{\"canaryMetricConfig\":{\"name\":\"m\"}}", 400, "bad_type", "\"query\" must be an object",
+     NULL},
+    {"POST", "/fetch/newrelic/query?start=1&end=2&step=60&metricIndex=x",
+     "{\"canaryMetricConfig\":{\"name\":\"m\",\"query\":{}},\"canaryConfig\":{\"metrics\":[{}]}}",
+     400, "bad_parameter", NULL, NULL},
 };
 
 static void bad_requests_are_explained(void **state)

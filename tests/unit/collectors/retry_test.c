@@ -27,6 +27,38 @@ static void retry_statuses(void **state)
     }
 }
 
+static enum reply_advice advice(long status, struct str body)
+{
+    if (str_is(body, "never"))
+        return REPLY_IS_FINAL;
+    return status == 200 && str_is(body, "later") ? REPLY_ASK_AGAIN : REPLY_BY_STATUS;
+}
+
+/* What a store's own words say goes before its status. */
+static void retry_reply_advice(void **state)
+{
+    static const struct http_request plain = {0}, advised = {.advice = advice};
+    static const struct {
+        long status;
+        const char *body;
+        bool is_plain_worthwhile, is_advised_worthwhile;
+    } cases[] = {
+        {500, "never", true, false},  {500, "later", true, true}, {200, "later", false, true},
+        {200, "never", false, false}, {400, "", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str body = str_of(cases[i].body);
+
+        row("%ld %s", cases[i].status, cases[i].body);
+        assert_int_equal(cases[i].is_plain_worthwhile,
+                         retry_reply_is_worthwhile(&policy, &plain, cases[i].status, body));
+        assert_int_equal(cases[i].is_advised_worthwhile,
+                         retry_reply_is_worthwhile(&policy, &advised, cases[i].status, body));
+    }
+}
+
 /* 1, 2, 4 ... 256 s, as Kayenta waits. */
 static void retry_waits_double(void **state)
 {
@@ -115,9 +147,8 @@ static void retry_cut_short(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(retry_statuses),
-        cmocka_unit_test(retry_waits_double),
-        cmocka_unit_test(retry_after_header),
+        cmocka_unit_test(retry_statuses),     cmocka_unit_test(retry_reply_advice),
+        cmocka_unit_test(retry_waits_double), cmocka_unit_test(retry_after_header),
         cmocka_unit_test(retry_cut_short),
     };
 
