@@ -7,19 +7,18 @@
 #include "base/json.h"
 #include "base/limits.h"
 
+#include <math.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS 1000 /* when a judgement could not be stored for lack of room */
-
 /* An analysis as read from its row, with what has come of it so far. */
 struct analysis {
     struct arena *arena;
-    struct stored_execution row;
+    const struct stored_execution *row;
     json_t *submission;
     struct analysis_plan plan;
-    struct analysis_judgement *judgements; /* the first n_judgements of the plan's */
+    struct analysis_judgement *judgements; /* of the plan's, those that have been begun */
     size_t n_judgements;
 };
 
@@ -44,11 +43,11 @@ static const char *judgement_id(const struct analysis *analysis, size_t i)
 {
     unsigned char hash[SHA256_DIGEST_LENGTH];
     char id[ULID_BYTES];
-    char *seed = arena_printf(analysis->arena, "%s/%zu", analysis->row.id, i);
+    char *seed = arena_printf(analysis->arena, "%s/%zu", analysis->row->id, i);
 
     SHA256((const unsigned char *)seed, strlen(seed), hash);
     return arena_strdup(analysis->arena,
-                        id_ulid_from(analysis->row.created_unix_ms + (int64_t)i, hash, id));
+                        id_ulid_from(analysis->row->created_unix_ms + (int64_t)i, hash, id));
 }
 
 /* --- reading --- */
@@ -85,15 +84,14 @@ static enum err_code read_json(struct str text, struct arena *arena, json_t **ou
     return err->code;
 }
 
-/* The next judgement of the list, or ERR_NOT_FOUND when it has not been started. */
-static enum err_code load_judgement(struct analyzer *analyzer, struct analysis *analysis,
+/* A judgement that has been begun, as its row says. */
+static enum err_code load_judgement(struct analyzer *analyzer, struct analysis *analysis, size_t i,
                                     struct error *err)
 {
-    struct analysis_judgement *judgement = &analysis->judgements[analysis->n_judgements];
+    struct analysis_judgement *judgement = &analysis->judgements[i];
     struct stored_execution row;
     json_t *submission, *body = NULL;
 
-    judgement->execution_id = judgement_id(analysis, analysis->n_judgements);
     if (store_execution_get(analyzer->store, judgement->execution_id, analysis->arena, &row, err) ||
         read_json(row.submission, analysis->arena, &submission, err) ||
         (row.body.n_bytes && read_json(row.body, analysis->arena, &body, err)))
@@ -102,46 +100,39 @@ static enum err_code load_judgement(struct analyzer *analyzer, struct analysis *
     judgement->body = body;
     judgement->state = row.state;
     judgement->has_warning = has_few_points(analyzer, analysis, body);
-    judgement->score = json_number_value(json_object_get(
-        json_object_get(json_object_get(json_object_get(body, "result"), "judgeResult"), "score"),
-        "score"));
-    analysis->n_judgements++;
+    judgement->score = isnan(row.score) ? 0 : row.score;
     return ERR_OK;
 }
 
-static enum err_code load(struct analyzer *analyzer, const char *id, struct arena *arena,
-                          struct analysis *out, struct error *err)
+/* All judgements, for the answer once it is over. */
+static enum err_code load_judgements(struct analyzer *analyzer, struct analysis *analysis,
+                                     struct error *err)
 {
-    json_t *request;
+    for (size_t i = 0; i < analysis->n_judgements && !err->code; i++)
+        (void)(load_judgement(analyzer, analysis, i, err) == ERR_OK);
+    return err->code;
+}
 
-    out->arena = arena;
-    if (store_execution_get(analyzer->store, id, arena, &out->row, err))
+/* What the row says. Judgements are taken to have passed, as all but the last of an analysis that
+ * has not ended have. */
+static enum err_code read_row(const struct stored_execution *row, struct arena *arena,
+                              struct analysis *out, struct error *err)
+{
+    *out = (struct analysis){.arena = arena, .row = row, .n_judgements = row->n_steps};
+    if (read_json(row->submission, arena, &out->submission, err) ||
+        analysis_plan_make(
+            json_object_get(out->submission, "canaryAnalysisExecutionRequest"),
+            json_integer_value(json_object_get(out->submission, "acceptedUnixNanos")), arena,
+            &out->plan, err))
         return err->code;
-    if (out->row.kind != EXECUTION_ANALYSIS)
-        return error_set(err, ERR_NOT_FOUND, "No pipeline found for %s", id);
-    if (out->row.state != EXECUTION_ACCEPTED)
-        return ERR_OK; /* its answer stands in the row */
-    if (read_json(out->row.submission, arena, &out->submission, err))
-        return err->code;
-    request = json_object_get(out->submission, "canaryAnalysisExecutionRequest");
-    if (analysis_plan_make(
-            request, json_integer_value(json_object_get(out->submission, "acceptedUnixNanos")),
-            arena, &out->plan, err))
-        return err->code;
-    out->judgements = arena_array(arena, struct analysis_judgement, out->plan.n_judgements);
-    while (out->n_judgements < out->plan.n_judgements) {
-        struct error missing = {0};
-
-        switch (load_judgement(analyzer, out, &missing)) {
-        case ERR_OK:
-            break;
-        case ERR_NOT_FOUND:
-            return ERR_OK;
-        default:
-            *err = missing;
-            return err->code;
-        }
-    }
+    /* one more than have been begun, for the step that begins the next */
+    out->judgements = arena_array(arena, struct analysis_judgement, out->n_judgements + 1);
+    for (size_t i = 0; i <= out->n_judgements; i++)
+        out->judgements[i] = (struct analysis_judgement){
+            .execution_id = judgement_id(out, i),
+            .state = EXECUTION_SUCCEEDED,
+            .score = INFINITY,
+        };
     return ERR_OK;
 }
 
@@ -149,7 +140,7 @@ static struct str report(const struct analysis *analysis, enum analysis_status s
                          const struct error *error)
 {
     struct analysis_facts facts = {
-        .id = analysis->row.id,
+        .id = analysis->row->id,
         .submission = analysis->submission,
         .plan = &analysis->plan,
         .judgements = analysis->judgements,
@@ -165,20 +156,62 @@ static struct str report(const struct analysis *analysis, enum analysis_status s
 
 /* --- one step --- */
 
-static enum err_code end(struct analyzer *analyzer, const struct analysis *analysis,
-                         enum analysis_status status, const struct error *why, struct error *err)
+static const char *verdict_of(const struct analysis *analysis)
 {
-    struct stored_execution ended = analysis->row;
+    size_t n = analysis->n_judgements;
+    double *scores = arena_array(analysis->arena, double, n);
+    double pass = 0;
 
+    for (size_t i = 0; i < n; i++)
+        scores[i] = analysis->judgements[i].score;
+    (void)json_to_double(
+        json_object_get(json_object_get(analysis->plan.request, "thresholds"), "pass"), &pass);
+    if (n == 0 || analysis->judgements[n - 1].state != EXECUTION_SUCCEEDED)
+        return "";
+    if (analysis_verdict_of(scores, n, pass, marginal_of(analysis)).has_passed)
+        return "pass";
+    return scores[n - 1] <= marginal_of(analysis) ? "fail" : "marginal";
+}
+
+/* `lease` is NULL for a cancel, which does not wait for a store that cannot take it. */
+static enum err_code end(struct analyzer *analyzer, struct analysis *analysis,
+                         enum analysis_status status, const struct lease *lease,
+                         const struct error *why, struct error *err)
+{
+    struct stored_execution ended = *analysis->row;
+    const struct ending ending = {.execution = &ended, .lease = lease};
+    size_t n = analysis->n_judgements;
+
+    if (load_judgements(analyzer, analysis, err))
+        return err->code;
     ended.state = status == ANALYSIS_SUCCEEDED  ? EXECUTION_SUCCEEDED
                   : status == ANALYSIS_CANCELED ? EXECUTION_CANCELLED
                                                 : EXECUTION_FAILED;
     ended.ended_unix_ms = clock_wall_ms();
     ended.body = report(analysis, status, why);
-    if (store_execution_finish(analyzer->store, &ended, NULL, 0, err) == ERR_OK)
-        log_info(analyzer->log, "analysis ended", LOG_STR("analysis", analysis->row.id),
-                 LOG_STR("application", analysis->row.application),
-                 LOG_I64("judgements", analysis->n_judgements));
+    ended.verdict = status == ANALYSIS_CANCELED || why ? "" : verdict_of(analysis);
+    ended.score = *ended.verdict ? analysis->judgements[n - 1].score : NAN;
+    if ((lease ? analyzer_finish(analyzer, &ending, err)
+               : store_execution_finish(analyzer->store, &ending, err)) == ERR_OK)
+        log_info(analyzer->log, "analysis ended", LOG_STR("analysis", analysis->row->id),
+                 LOG_STR("application", analysis->row->application),
+                 LOG_STR("verdict", ended.verdict), LOG_I64("judgements", n));
+    return err->code;
+}
+
+/* Give it back until it is due. */
+static enum err_code wait_until(struct analyzer *analyzer, const struct analysis *analysis,
+                                const struct lease *lease, int64_t due_unix_ms, struct error *err)
+{
+    struct str body = report(analysis, ANALYSIS_RUNNING, NULL);
+
+    while (store_execution_release(analyzer->store, analysis->row->id, lease, due_unix_ms, body,
+                                   err) == ERR_BUSY ||
+           err->code == ERR_STORAGE) {
+        if (!analyzer_wait_for_store(analyzer, err))
+            break;
+        *err = (struct error){0};
+    }
     return err->code;
 }
 
@@ -199,153 +232,150 @@ static json_t *judgement_submission(const struct analysis *analysis, size_t i)
     json_object_set_new(out, "metricSetListId", json_string(id_uuid(uuid)));
     json_object_set_new(out, "metricSetPairListId", json_string(id_uuid(uuid)));
     json_object_set_new(out, "buildTimeMillis", json_integer(clock_wall_ms()));
-    json_object_set_new(out, "analysisId", json_string(analysis->row.id));
+    if (json_object_get(analysis->submission, "metricAccounts"))
+        json_object_set(out, "metricAccounts",
+                        json_object_get(analysis->submission, "metricAccounts"));
     return out;
 }
 
-static void start_next(struct analyzer *analyzer, const struct analysis *analysis)
+/* The slot goes to the judgement, whatever comes of it. */
+static enum err_code begin_next(struct analyzer *analyzer, struct analysis *analysis,
+                                const struct lease *lease, int64_t due_unix_ms, struct error *err)
 {
     size_t i = analysis->n_judgements;
-    struct error err = {0}, failure = {0};
+    struct order order = {
+        .id = analysis->judgements[i].execution_id,
+        .parent_id = analysis->row->id,
+        .due_unix_ms = due_unix_ms,
+        .parent_lease = lease,
+        .has_slot = true,
+    };
+    const char *id;
 
-    switch (analyzer_accept(analyzer, judgement_id(analysis, i), judgement_submission(analysis, i),
-                            &err)) {
-    case ERR_OK:
-    case ERR_CONFLICT: /* another step was faster */
-        return;
-    case ERR_BUSY:
-    case ERR_STORAGE:
-        scheduler_add(analyzer->scheduler, clock_wall_ms() + RETRY_MS, analysis->row.id);
-        return;
-    default: /* its account is gone, say */
-        if (end(analyzer, analysis, ANALYSIS_TERMINAL, &err, &failure))
-            log_error(analyzer->log, "analysis could not be stored",
-                      LOG_STR("analysis", analysis->row.id), LOG_STR("error", failure.message));
-    }
+    order.submission = judgement_submission(analysis, i);
+    analysis->judgements[i].submission = json_keep(json_incref(order.submission), analysis->arena);
+    analysis->judgements[i].state = EXECUTION_ACCEPTED;
+    analysis->n_judgements = i + 1;
+    order.parent_body = report(analysis, ANALYSIS_RUNNING, NULL);
+    analysis->n_judgements = i; /* until it is stored */
+    return analyzer_accept(analyzer, &order, analysis->arena, &id, err);
 }
 
-static void take_step(struct analyzer *analyzer, const struct analysis *analysis)
+/* False when the claim's slot has been passed on. */
+static bool take_step(struct analyzer *analyzer, struct analysis *analysis,
+                      const struct lease *lease, struct error *err)
 {
     size_t n = analysis->n_judgements;
     const struct analysis_judgement *last = n ? &analysis->judgements[n - 1] : NULL;
-    struct error err = {0};
-    int64_t due_unix_ms;
+    int64_t next_unix_ms = analysis_plan_next_unix_ms(&analysis->plan, n, clock_wall_ms());
 
-    if (analysis->row.state != EXECUTION_ACCEPTED || (last && last->state == EXECUTION_ACCEPTED))
-        return; /* over, or waiting for the judgement that runs */
-    if (last && !analysis_judgement_passed(last, marginal_of(analysis))) {
-        (void)(end(analyzer, analysis, ANALYSIS_TERMINAL, NULL, &err) == ERR_OK);
-    } else if (n == analysis->plan.n_judgements) {
-        (void)(end(analyzer, analysis, ANALYSIS_SUCCEEDED, NULL, &err) == ERR_OK);
-    } else {
-        due_unix_ms = analysis_plan_due_unix_ms(&analysis->plan, n);
-        if (due_unix_ms > clock_wall_ms())
-            scheduler_add(analyzer->scheduler, due_unix_ms, analysis->row.id);
-        else
-            start_next(analyzer, analysis);
-    }
-    if (err.code && err.code != ERR_CONFLICT) /* conflict: somebody ended it already */
-        scheduler_add(analyzer->scheduler, clock_wall_ms() + RETRY_MS, analysis->row.id);
+    if (last && load_judgement(analyzer, analysis, n - 1, err))
+        return true;
+    if (last && !analysis_judgement_passed(last, marginal_of(analysis)))
+        (void)(end(analyzer, analysis, ANALYSIS_TERMINAL, lease, NULL, err) == ERR_OK);
+    else if (n == analysis->plan.n_judgements)
+        (void)(end(analyzer, analysis, ANALYSIS_SUCCEEDED, lease, NULL, err) == ERR_OK);
+    else if (next_unix_ms)
+        (void)(wait_until(analyzer, analysis, lease, next_unix_ms, err) == ERR_OK);
+    else
+        return begin_next(analyzer, analysis, lease, analysis->row->due_unix_ms, err), false;
+    return true;
 }
 
-struct step {
-    struct analyzer *analyzer;
-    char id[ULID_BYTES];
-};
-
-static void step_job(void *ctx)
+void analysis_step(struct analyzer *analyzer, const struct claim *claim)
 {
-    struct step *step = ctx;
     struct arena *arena = arena_create();
-    struct analysis analysis = {0};
-    struct error err = {0};
+    struct error err = {0}, failure = {0};
+    struct analysis analysis;
+    bool has_slot = true;
 
-    if (!atomic_load(&step->analyzer->is_draining)) {
-        if (load(step->analyzer, step->id, arena, &analysis, &err)) {
-            log_error(step->analyzer->log, "analysis could not be read",
-                      LOG_STR("analysis", step->id), LOG_STR("error", err.message));
-            if (err.code == ERR_BUSY || err.code == ERR_STORAGE)
-                scheduler_add(step->analyzer->scheduler, clock_wall_ms() + RETRY_MS, step->id);
-        } else {
-            take_step(step->analyzer, &analysis);
-        }
+    if (read_row(&claim->execution, arena, &analysis, &err)) {
+        log_error(analyzer->log, "analysis could not be read",
+                  LOG_STR("analysis", claim->execution.id), LOG_STR("error", err.message));
+        goto out;
     }
+    has_slot = take_step(analyzer, &analysis, &claim->lease, &err);
+    switch (err.code) {
+    case ERR_OK:
+    case ERR_CONFLICT: /* somebody ended it meanwhile */
+        break;
+    case ERR_BUSY:
+    case ERR_STORAGE:
+        if (!analyzer_wait_for_store(analyzer, &err))
+            break; /* the next start goes on */
+        (void)(wait_until(analyzer, &analysis, &claim->lease, clock_wall_ms(), &failure) == ERR_OK);
+        break;
+    default: /* its account is gone, say */
+        if (end(analyzer, &analysis, ANALYSIS_TERMINAL, &claim->lease, &err, &failure) &&
+            failure.code != ERR_CONFLICT)
+            log_error(analyzer->log, "analysis could not be stored",
+                      LOG_STR("analysis", claim->execution.id), LOG_STR("error", failure.message));
+    }
+out:
+    if (has_slot)
+        slots_give(analyzer, 1);
     arena_free(arena);
-    free(step);
-}
-
-void analysis_wake(struct analyzer *analyzer, const char *id)
-{
-    struct step *step = mem_alloc(1, sizeof(*step));
-
-    step->analyzer = analyzer;
-    snprintf(step->id, sizeof(step->id), "%s", id);
-    worker_pool_submit(analyzer->pool, step_job, step);
-}
-
-void analysis_due(void *ctx, const char *id)
-{
-    analysis_wake(ctx, id);
-}
-
-enum err_code analysis_recover(struct analyzer *analyzer, struct error *err)
-{
-    const struct execution_filter filter = {
-        .kind = EXECUTION_ANALYSIS, .states = 1u << EXECUTION_ACCEPTED, .limit = SIZE_MAX};
-    struct arena *arena = arena_create();
-    struct stored_execution *rows;
-    size_t n_rows;
-
-    if (store_execution_list(analyzer->store, &filter, arena, &rows, &n_rows, err) == ERR_OK)
-        for (size_t i = n_rows; i > 0; i--) /* the list is newest first */
-            analysis_wake(analyzer, rows[i - 1].id);
-    arena_free(arena);
-    return err->code;
 }
 
 /* --- what the API calls --- */
 
 /* Everything that could stop judgement i is found now, before an id is given out. */
-static enum err_code rehearse(const struct analysis_plan *plan, size_t i, json_t *config,
-                              const struct settings_account *metrics, struct error *err)
+static enum err_code rehearse(struct analyzer *analyzer, const struct analysis_plan *plan, size_t i,
+                              const json_t *submission, struct error *err)
 {
     struct arena *arena = arena_create();
     json_t *json = json_keep(analysis_plan_request(plan, i), arena);
     struct execution_request *request;
+    struct plan_accounts accounts;
     struct canary_plan *ignored;
 
-    if (!metrics->metrics)
-        error_because(err, ERR_INVALID, "account_unsupported",
-                      "Account '%s' is of type %s, which this build cannot query.", metrics->name,
-                      metrics->type);
-    else if (execution_request_decode(json, arena, &request, err) == ERR_OK)
-        (void)(plan_build(config, request, metrics->metrics, arena, &ignored, err) == ERR_OK);
+    if (analyzer_plan_accounts(analyzer->settings, submission, arena, &accounts, err) == ERR_OK &&
+        execution_request_decode(json, arena, &request, err) == ERR_OK)
+        (void)(plan_build(json_object_get(submission, "canaryConfig"), request, &accounts, arena,
+                          &ignored, err) == ERR_OK);
     arena_free(arena);
     return err->code;
 }
 
-static enum err_code store_accepted(struct analyzer *analyzer, const char *id, const char *account,
-                                    const json_t *submission, struct error *err)
+static enum err_code store_accepted(struct analyzer *analyzer, const char *id,
+                                    const struct idempotency *idempotency, json_t *submission,
+                                    const struct analysis_plan *plan, struct arena *arena,
+                                    const char **out_id, struct error *err)
 {
-    struct strbuf text = {0};
-    struct stored_execution row = {
-        .id = id,
-        .application = member_text(submission, "application"),
-        .account = account,
-        .kind = EXECUTION_ANALYSIS,
-        .state = EXECUTION_ACCEPTED,
-        .created_unix_ms = json_integer_value(json_object_get(submission, "buildTimeMillis")),
+    const char *config_id = member_text(submission, "canaryConfigId");
+    const char *config_name = member_text(json_object_get(submission, "canaryConfig"), "name");
+    struct acceptance acceptance = {
+        .execution = {.id = id,
+                      .application = member_text(submission, "application"),
+                      .account = member_text(submission, "storageAccountName"),
+                      .parent_id = "",
+                      .config_id = config_id ? config_id : "ad-hoc",
+                      .config_name = config_name ? config_name : "",
+                      .kind = EXECUTION_ANALYSIS,
+                      .state = EXECUTION_ACCEPTED,
+                      .created_unix_ms =
+                          json_integer_value(json_object_get(submission, "buildTimeMillis")),
+                      .verdict = "",
+                      .score = NAN},
+        .idempotency = idempotency,
     };
+    const struct analysis analysis = {
+        .arena = arena, .row = &acceptance.execution, .submission = submission, .plan = *plan};
+    int64_t now_unix_ms = clock_wall_ms();
+    struct lease none;
 
-    json_write(submission, &text);
-    row.submission = strbuf_view(&text);
-    (void)(store_execution_accept(analyzer->store, &row, err) == ERR_OK);
-    strbuf_clear(&text);
+    acceptance.execution.due_unix_ms = analysis_plan_next_unix_ms(plan, 0, now_unix_ms);
+    if (acceptance.execution.due_unix_ms == 0)
+        acceptance.execution.due_unix_ms = now_unix_ms;
+    acceptance.execution.submission = str_of(json_write_arena(submission, arena));
+    acceptance.execution.body = report(&analysis, ANALYSIS_RUNNING, NULL);
+    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK)
+        scheduler_nudge(analyzer->scheduler);
     return err->code;
 }
 
 static json_t *submission_make(const struct analysis_start *start, json_t *config,
-                               const struct analysis_plan *plan,
+                               json_t *metric_accounts, const struct analysis_plan *plan,
                                const struct settings_account *metrics,
                                const struct settings_account *storage, int64_t now_unix_ns)
 {
@@ -359,6 +389,8 @@ static json_t *submission_make(const struct analysis_start *start, json_t *confi
     json_set_text(out, "parentPipelineExecutionId", canary->parent_pipeline_execution_id);
     json_set_text(out, "canaryConfigId", canary->canary_config_id);
     json_object_set(out, "canaryConfig", config);
+    if (metric_accounts)
+        json_object_set_new(out, "metricAccounts", metric_accounts);
     json_object_set(out, "canaryAnalysisExecutionRequest", plan->request);
     json_object_set_new(out, "buildTimeMillis", json_integer(now_unix_ns / NS_PER_MS));
     json_object_set_new(out, "acceptedUnixNanos", json_integer(now_unix_ns));
@@ -375,7 +407,7 @@ enum err_code analyzer_analysis_start(struct analyzer *analyzer, const struct an
     int64_t now_unix_ns = clock_wall_ms() * NS_PER_MS; /* Kayenta's times have milliseconds */
     struct analysis_plan plan;
     char id[ULID_BYTES];
-    json_t *config;
+    json_t *config, *accounts = NULL, *submission;
 
     if (atomic_load(&analyzer->is_draining))
         return error_because(err, ERR_BUSY, "draining", "the service is stopping; try again later");
@@ -387,47 +419,54 @@ enum err_code analyzer_analysis_start(struct analyzer *analyzer, const struct an
          settings_account_find(analyzer->settings, canary->configuration_account,
                                ROLE_CONFIGURATIONS, &configuration, err)) ||
         analyzer_start_config(analyzer, canary, configuration ? configuration->name : NULL, &config,
-                              err))
+                              &accounts, err))
         return err->code;
     json_keep(config, arena);
-    if (analysis_plan_make(canary->execution_request, now_unix_ns, arena, &plan, err) ||
-        rehearse(&plan, 0, config, metrics, err) ||
-        rehearse(&plan, plan.n_judgements - 1, config, metrics, err) || /* the longest window */
-        store_accepted(
-            analyzer, id_ulid(now_unix_ns / NS_PER_MS, id), storage->name,
-            json_keep(submission_make(start, config, &plan, metrics, storage, now_unix_ns), arena),
-            err))
+    if (analysis_plan_make(canary->execution_request, now_unix_ns, arena, &plan, err)) {
+        json_decref(accounts);
         return err->code;
-    *out_id = arena_strdup(arena, id);
-    analysis_wake(analyzer, id);
-    return ERR_OK;
+    }
+    submission = json_keep(
+        submission_make(start, config, accounts, &plan, metrics, storage, now_unix_ns), arena);
+    if (rehearse(analyzer, &plan, 0, submission, err) ||
+        rehearse(analyzer, &plan, plan.n_judgements - 1, submission, err)) /* the longest window */
+        return err->code;
+    return store_accepted(analyzer, id_ulid(now_unix_ns / NS_PER_MS, id), canary->idempotency,
+                          submission, &plan, arena, out_id, err);
+}
+
+static enum err_code get(struct analyzer *analyzer, const char *id, struct arena *arena,
+                         struct stored_execution *out, struct error *err)
+{
+    if (store_execution_get(analyzer->store, id, arena, out, err) == ERR_NOT_FOUND ||
+        (!err->code && out->kind != EXECUTION_ANALYSIS)) {
+        *err = (struct error){0};
+        error_set(err, ERR_NOT_FOUND, "No pipeline found for %s", id);
+    }
+    return err->code;
 }
 
 enum err_code analyzer_analysis_get(struct analyzer *analyzer, const char *id, struct arena *arena,
                                     struct str *out, struct error *err)
 {
-    struct analysis analysis = {0};
+    struct stored_execution row;
 
-    if (load(analyzer, id, arena, &analysis, err) == ERR_NOT_FOUND) {
-        *err = (struct error){0};
-        return error_set(err, ERR_NOT_FOUND, "No pipeline found for %s", id);
-    }
-    if (!err->code)
-        *out = analysis.row.state == EXECUTION_ACCEPTED ? report(&analysis, ANALYSIS_RUNNING, NULL)
-                                                        : analysis.row.body;
+    if (get(analyzer, id, arena, &row, err) == ERR_OK)
+        *out = row.body;
     return err->code;
 }
 
 enum err_code analyzer_analysis_cancel(struct analyzer *analyzer, const char *id, struct error *err)
 {
     struct arena *arena = arena_create();
-    struct analysis analysis = {0};
+    struct analysis analysis;
+    struct stored_execution row;
 
-    if (load(analyzer, id, arena, &analysis, err) == ERR_OK &&
-        analysis.row.state == EXECUTION_ACCEPTED) {
+    if (get(analyzer, id, arena, &row, err) == ERR_OK && row.state == EXECUTION_ACCEPTED &&
+        read_row(&row, arena, &analysis, err) == ERR_OK) {
         size_t n = analysis.n_judgements;
 
-        if (end(analyzer, &analysis, ANALYSIS_CANCELED, NULL, err) == ERR_CONFLICT)
+        if (end(analyzer, &analysis, ANALYSIS_CANCELED, NULL, NULL, err) == ERR_CONFLICT)
             *err = (struct error){0}; /* it has just ended by itself */
         else if (!err->code && n && analysis.judgements[n - 1].state == EXECUTION_ACCEPTED)
             (void)(analyzer_execution_cancel(analyzer, analysis.judgements[n - 1].execution_id,

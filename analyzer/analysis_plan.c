@@ -189,6 +189,22 @@ int64_t analysis_plan_due_unix_ms(const struct analysis_plan *plan, size_t i)
     return plan->is_retrospective ? 0 : analysis_plan_window(plan, i).end_unix_ns / NS_PER_MS;
 }
 
+int64_t analysis_plan_begin_unix_ms(const struct analysis_plan *plan)
+{
+    return plan->start_unix_ns / NS_PER_MS + plan->begin_after_min * 60 * MS_PER_S;
+}
+
+int64_t analysis_plan_next_unix_ms(const struct analysis_plan *plan, size_t n_begun,
+                                   int64_t now_unix_ms)
+{
+    int64_t begin_unix_ms = analysis_plan_begin_unix_ms(plan);
+    int64_t due_unix_ms = analysis_plan_due_unix_ms(plan, n_begun);
+
+    if (due_unix_ms <= now_unix_ms)
+        return 0;
+    return n_begun == 0 && now_unix_ms < begin_unix_ms ? begin_unix_ms : due_unix_ms;
+}
+
 static json_t *side_request(const struct analysis_plan *plan, const json_t *scope,
                             const char *scope_key, const char *location_key,
                             struct analysis_window window, int64_t offset_min)

@@ -38,6 +38,14 @@ struct analysis_window analysis_plan_window(const struct analysis_plan *plan, si
 /* When judgement `i` may run; 0 for a retrospective one. Absolute, so that nothing drifts. */
 int64_t analysis_plan_due_unix_ms(const struct analysis_plan *plan, size_t i);
 
+/* When something next happens by itself after `n_begun` judgements: the warm-up ends, or the next
+ * judgement is due. 0: it is due. */
+int64_t analysis_plan_next_unix_ms(const struct analysis_plan *plan, size_t n_begun,
+                                   int64_t now_unix_ms);
+
+/* When the warm-up is over. */
+int64_t analysis_plan_begin_unix_ms(const struct analysis_plan *plan);
+
 /* The execution request of judgement `i`. A new reference. */
 json_t *analysis_plan_request(const struct analysis_plan *plan, size_t i);
 

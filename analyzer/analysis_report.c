@@ -98,8 +98,7 @@ static void add_interval(json_t *stages, const struct analysis_facts *facts, siz
 
 static json_t *stage_list(const struct analysis_facts *facts)
 {
-    int64_t begin_unix_ms =
-        facts->plan->start_unix_ns / NS_PER_MS + facts->plan->begin_after_min * 60 * MS_PER_S;
+    int64_t begin_unix_ms = analysis_plan_begin_unix_ms(facts->plan);
     bool has_ended_early = facts->status == ANALYSIS_TERMINAL;
     size_t n_listed = has_ended_early ? facts->n_judgements : facts->plan->n_judgements;
     bool is_warming_up = facts->n_judgements == 0 && facts->plan->begin_after_min > 0 &&

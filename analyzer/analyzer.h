@@ -51,9 +51,10 @@ struct canary_start {
     const char *application; /* NULL: absent; "" is not the same for ad hoc runs */
     const char *parent_pipeline_execution_id;
     const char *metrics_account, *storage_account, *configuration_account;
-    const char *canary_config_id;    /* NULL: ad hoc */
-    const json_t *canary_config;     /* ad hoc: the config; else NULL */
-    const json_t *execution_request; /* may be NULL when the body had none */
+    const char *canary_config_id;          /* NULL: ad hoc */
+    const json_t *canary_config;           /* ad hoc: the config; else NULL */
+    const json_t *execution_request;       /* may be NULL when the body had none */
+    const struct idempotency *idempotency; /* the client's mark on the request, or NULL */
 };
 /* Check everything, plan, store; returns once the execution is durable. */
 MUST_CHECK enum err_code analyzer_canary_start(struct analyzer *analyzer,

@@ -8,6 +8,8 @@
 #include "base/id.h"
 #include "base/json.h"
 
+#include <math.h>
+
 enum err_code analyzer_judges(struct analyzer *analyzer, struct arena *arena, struct str *out,
                               struct error *err)
 {
@@ -148,12 +150,19 @@ static json_t *submission_of(const struct judge_request *request)
 enum err_code analyzer_compare(struct analyzer *analyzer, const struct judge_request *request,
                                struct arena *arena, const char **out_id, struct error *err)
 {
-    struct stored_execution execution = {
-        .application = "judge-comparison",
-        .kind = EXECUTION_COMPARISON,
-        .created_unix_ms = clock_wall_ms(),
-        .submission = analyzer_take_json(submission_of(request), arena),
+    struct acceptance acceptance = {
+        .execution = {.application = "judge-comparison",
+                      .parent_id = "",
+                      .config_id = request->canary_config_id,
+                      .config_name = "",
+                      .kind = EXECUTION_COMPARISON,
+                      .created_unix_ms = clock_wall_ms(),
+                      .verdict = "",
+                      .score = NAN,
+                      .submission = analyzer_take_json(submission_of(request), arena)},
     };
+    struct stored_execution *execution = &acceptance.execution;
+    struct lease none;
     const struct judge_type *judge;
     struct material material;
     json_t *configs[2];
@@ -169,13 +178,12 @@ enum err_code analyzer_compare(struct analyzer *analyzer, const struct judge_req
         if (judge_of_config(configs[i], &judge, err))
             return err->code;
     }
-    execution.id = arena_strdup(arena, id_ulid(execution.created_unix_ms, id));
-    execution.account = material.account;
-    execution.body = analyzer_take_json(compare(&material, configs, arena, &has_failed), arena);
-    execution.state = has_failed ? EXECUTION_FAILED : EXECUTION_SUCCEEDED;
-    execution.ended_unix_ms = clock_wall_ms();
-    *out_id = execution.id;
-    return store_execution_accept(analyzer->store, &execution, err);
+    execution->id = arena_strdup(arena, id_ulid(execution->created_unix_ms, id));
+    execution->account = material.account;
+    execution->body = analyzer_take_json(compare(&material, configs, arena, &has_failed), arena);
+    execution->state = has_failed ? EXECUTION_FAILED : EXECUTION_SUCCEEDED;
+    execution->ended_unix_ms = clock_wall_ms();
+    return store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err);
 }
 
 enum err_code analyzer_comparison_get(struct analyzer *analyzer, const char *id,

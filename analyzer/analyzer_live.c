@@ -1,14 +1,11 @@
-/* The live table: executions that are accepted and have not ended, by id; those that wait for their
- * turn stand in a line as well. */
-#include "analyzer/analysis.h"
+/* What runs: a table by id, and the slots that bound it. Everything else that has been accepted
+ * waits in the store and costs no memory here. */
 #include "analyzer/analyzer_state.h"
-#include "base/limits.h"
+#include "base/clock.h"
 
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define QUEUE_MAX_PER_APPLICATION 2000 /* so that one application cannot fill the queue */
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -40,120 +37,144 @@ struct live *live_find(struct analyzer *analyzer, const char *id)
     return live;
 }
 
-/* Under the lock. */
-static void count_application(struct analyzer *analyzer, const char *application, int change)
-{
-    json_int_t n =
-        json_integer_value(json_object_get(analyzer->n_live_by_application, application)) + change;
+struct collecting {
+    struct arena *arena;
+    struct live **list;
+    size_t n, capacity;
+};
 
-    if (n > 0)
-        json_object_set_new(analyzer->n_live_by_application, application, json_integer(n));
-    else
-        json_object_del(analyzer->n_live_by_application, application);
+static void collect(const void *node, VISIT visit, void *closure)
+{
+    struct collecting *out = closure;
+    struct live *live = *(struct live *const *)node;
+
+    if (visit != postorder && visit != leaf)
+        return;
+    out->list = arena_grow(out->arena, out->list, out->n, &out->capacity, sizeof(*out->list));
+    out->list[out->n++] = live;
+    atomic_fetch_add(&live->n_refs, 1);
 }
 
-enum err_code live_check_room(struct analyzer *analyzer, const char *application, struct error *err)
+struct live **live_all(struct analyzer *analyzer, struct arena *arena, size_t *n_out)
 {
+    struct collecting out = {.arena = arena};
+
     pthread_mutex_lock(&analyzer->lock);
-    if (analyzer->n_live >= QUEUE_MAX_PENDING ||
-        json_integer_value(json_object_get(analyzer->n_live_by_application, application)) >=
-            QUEUE_MAX_PER_APPLICATION)
-        error_because(err, ERR_BUSY, "queue_full",
-                      "too many executions are waiting already; try again in 30 s");
+    twalk_r(analyzer->live, collect, &out);
     pthread_mutex_unlock(&analyzer->lock);
+    *n_out = out.n;
+    return out.list;
+}
+
+/* --- making one --- */
+
+static const char *text_member(const json_t *object, const char *key, struct arena *arena)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return arena_strdup(arena, text ? text : "");
+}
+
+static enum err_code find_account(const struct settings *settings, const char *name,
+                                  const struct account **out, struct error *err)
+{
+    const struct settings_account *account;
+
+    if (settings_account_find(settings, name, ROLE_METRICS, &account, err))
+        return err->code;
+    *out = account->metrics;
+    if (!account->metrics)
+        error_because(err, ERR_INVALID, "account_unsupported",
+                      "Account '%s' is of type %s, which this build cannot query.", account->name,
+                      account->type);
     return err->code;
 }
 
-/* Start what waits while there is room. */
-static void start_waiting(struct analyzer *analyzer)
+enum err_code analyzer_plan_accounts(const struct settings *settings, const json_t *submission,
+                                     struct arena *arena, struct plan_accounts *out,
+                                     struct error *err)
 {
-    pthread_mutex_lock(&analyzer->lock);
-    while (analyzer->waiting_first && analyzer->n_running < MAX_RUNNING &&
-           !atomic_load(&analyzer->is_draining) && !atomic_load(&analyzer->is_paused)) {
-        struct live *live = analyzer->waiting_first;
+    const json_t *own = json_object_get(submission, "metricAccounts");
+    const struct account **of_metrics =
+        arena_array(arena, const struct account *, json_array_size(own));
+    json_t *name;
+    size_t i;
 
-        analyzer->waiting_first = live->next_waiting;
-        if (!analyzer->waiting_first)
-            analyzer->waiting_last = &analyzer->waiting_first;
-        analyzer->n_running++;
-        live->execution = execution_create(live->id, live->plan, analyzer->fetch, analyzer->pool,
-                                           analyzer_execution_ended, live);
-        execution_start(live->execution);
-    }
-    pthread_mutex_unlock(&analyzer->lock);
+    out->of_metrics = own ? of_metrics : NULL;
+    if (find_account(settings, json_string_value(json_object_get(submission, "metricsAccountName")),
+                     &out->run, err))
+        return err->code;
+    json_array_foreach (own, i, name)
+        if (json_is_string(name) &&
+            find_account(settings, json_string_value(name), &of_metrics[i], err))
+            return error_point(err, "/metrics/%zu/metricsAccountName", i);
+    return ERR_OK;
 }
 
-void analyzer_pause(struct analyzer *analyzer, bool is_paused)
+enum err_code live_create(struct analyzer *analyzer, const struct stored_execution *execution,
+                          json_t *submission, struct live **out, struct error *err)
 {
-    if (atomic_exchange(&analyzer->is_paused, is_paused) != is_paused)
-        log_info(analyzer->log, is_paused ? "queue paused" : "queue resumed");
-    start_waiting(analyzer);
-}
+    const json_t *config = json_object_get(submission, "config");
+    struct arena *arena = arena_create();
+    struct live *live = arena_new(arena, struct live);
+    struct execution_request *request;
+    struct plan_accounts accounts;
 
-void live_add(struct analyzer *analyzer, struct live *live)
-{
+    live->arena = arena;
+    live->analyzer = analyzer;
+    live->submission = submission;
+    live->id = arena_strdup(arena, execution->id);
+    live->parent_id = arena_strdup(arena, execution->parent_id);
+    live->due_unix_ms = execution->due_unix_ms;
+    live->application = text_member(submission, "application", arena);
+    live->storage_account = text_member(submission, "storageAccountName", arena);
+    live->config_id = text_member(submission, "canaryConfigId", arena);
+    live->config_name = text_member(config, "name", arena);
     atomic_store(&live->n_refs, 1);
+    if (analyzer_plan_accounts(analyzer->settings, submission, arena, &accounts, err) ||
+        execution_request_decode(json_object_get(submission, "canaryExecutionRequest"), arena,
+                                 &request, err) ||
+        plan_build(json_object_get(submission, "config"), request, &accounts, arena, &live->plan,
+                   err)) {
+        live_unref(live);
+        return err->code;
+    }
+    json_object_set(submission, "canaryExecutionRequest", request->view);
+    live->frozen = report_freeze(live->id, submission, arena);
+    live->execution = execution_create(live->id, live->plan, analyzer->fetch, analyzer->pool,
+                                       analyzer_execution_ended, live);
+    *out = live;
+    return ERR_OK;
+}
+
+/* --- in and out --- */
+
+static size_t n_queries(const struct live *live)
+{
+    return N_SIDES * live->plan->n_metrics;
+}
+
+void live_start(struct analyzer *analyzer, struct live *live)
+{
+    int64_t now_unix_ms = clock_wall_ms();
+
     pthread_mutex_lock(&analyzer->lock);
     if (!tsearch(live, &analyzer->live, compare_ids))
         abort(); /* out of memory */
-    analyzer->n_live++;
-    count_application(analyzer, live->application, 1);
-    *analyzer->waiting_last = live;
-    analyzer->waiting_last = &live->next_waiting;
+    analyzer->n_queries_running += n_queries(live);
     pthread_mutex_unlock(&analyzer->lock);
-    start_waiting(analyzer);
-}
-
-/* Out of the table, whose reference is given back. Under the lock; unlock, then call live_left().
- */
-static void live_leave(struct analyzer *analyzer, struct live *live)
-{
-    tdelete(live, &analyzer->live, compare_ids);
-    analyzer->n_live--;
-    count_application(analyzer, live->application, -1);
-}
-
-static void live_left(struct analyzer *analyzer, struct live *live)
-{
-    char *analysis_id = live->analysis_id ? mem_strdup(live->analysis_id) : NULL;
-
-    live_unref(live);
-    start_waiting(analyzer);
-    if (analysis_id)
-        analysis_wake(analyzer, analysis_id);
-    free(analysis_id);
+    analyzer_count_lag(analyzer, now_unix_ms - live->due_unix_ms);
+    execution_start(live->execution);
 }
 
 void live_remove(struct analyzer *analyzer, struct live *live)
 {
     pthread_mutex_lock(&analyzer->lock);
-    live_leave(analyzer, live);
-    analyzer->n_running--;
+    tdelete(live, &analyzer->live, compare_ids);
+    analyzer->n_queries_running -= n_queries(live);
     pthread_mutex_unlock(&analyzer->lock);
-    live_left(analyzer, live);
-}
-
-/* Stop it if it runs; take it out of the table if it still waits. */
-void live_cancel(struct analyzer *analyzer, struct live *live)
-{
-    struct live **at = &analyzer->waiting_first;
-    bool is_waiting;
-
-    pthread_mutex_lock(&analyzer->lock);
-    while (*at && *at != live)
-        at = &(*at)->next_waiting;
-    is_waiting = *at == live;
-    if (is_waiting) {
-        *at = live->next_waiting;
-        if (!*at)
-            analyzer->waiting_last = at;
-        live_leave(analyzer, live);
-    } else if (live->execution) {
-        execution_cancel(live->execution);
-    }
-    pthread_mutex_unlock(&analyzer->lock);
-    if (is_waiting)
-        live_left(analyzer, live);
+    live_unref(live);
+    slots_give(analyzer, 1);
 }
 
 static void forget(void *node)
@@ -165,4 +186,62 @@ void live_forget_all(struct analyzer *analyzer)
 {
     tdestroy(analyzer->live, forget);
     analyzer->live = NULL;
+}
+
+/* --- slots --- */
+
+/* Under the lock. */
+static size_t n_slots_free(const struct analyzer *analyzer)
+{
+    if (analyzer->n_queries_running >= MAX_RUNNING_QUERIES || atomic_load(&analyzer->is_paused) ||
+        atomic_load(&analyzer->is_draining))
+        return 0;
+    return MAX_RUNNING - analyzer->n_slots_taken;
+}
+
+bool slot_take_for_start(struct analyzer *analyzer)
+{
+    bool is_free;
+
+    pthread_mutex_lock(&analyzer->lock);
+    is_free = !analyzer->has_backlog && n_slots_free(analyzer) > 0;
+    if (is_free)
+        analyzer->n_slots_taken++;
+    else
+        analyzer->has_backlog = true;
+    pthread_mutex_unlock(&analyzer->lock);
+    return is_free;
+}
+
+size_t slots_take(struct analyzer *analyzer, size_t wanted)
+{
+    size_t n;
+
+    pthread_mutex_lock(&analyzer->lock);
+    n = n_slots_free(analyzer);
+    if (n > wanted)
+        n = wanted;
+    analyzer->n_slots_taken += n;
+    pthread_mutex_unlock(&analyzer->lock);
+    return n;
+}
+
+void slots_put_back(struct analyzer *analyzer, size_t n)
+{
+    pthread_mutex_lock(&analyzer->lock);
+    analyzer->n_slots_taken -= n;
+    pthread_mutex_unlock(&analyzer->lock);
+}
+
+void slots_give(struct analyzer *analyzer, size_t n)
+{
+    slots_put_back(analyzer, n);
+    scheduler_nudge(analyzer->scheduler);
+}
+
+void analyzer_pause(struct analyzer *analyzer, bool is_paused)
+{
+    if (atomic_exchange(&analyzer->is_paused, is_paused) != is_paused)
+        log_info(analyzer->log, is_paused ? "queue paused" : "queue resumed");
+    scheduler_nudge(analyzer->scheduler);
 }

@@ -12,6 +12,12 @@ _Static_assert(ARRAY_LEN(duration_bounds_ms) ==
                    ARRAY_LEN(((struct execution_counters *)0)->duration_buckets),
                "a counter for every bound");
 
+/* Upper bounds of serinus_scheduler_lag_seconds, in milliseconds. */
+static const int64_t lag_bounds_ms[] = {5, 25, 100, 250, 500, 1000, 5000, 60000};
+
+_Static_assert(ARRAY_LEN(lag_bounds_ms) == ARRAY_LEN(((struct execution_counters *)0)->lag_buckets),
+               "a counter for every bound");
+
 #define MAX_LABEL_VALUES 200u /* beyond it: "other", so that clients cannot grow the page */
 
 /* A label value: backslash, quote and line feed escaped. */
@@ -64,6 +70,28 @@ static void count_verdict(struct analyzer *analyzer, const struct live *live,
     strbuf_clear(&labels);
 }
 
+void analyzer_count_lag(struct analyzer *analyzer, int64_t lag_ms)
+{
+    struct execution_counters *counters = &analyzer->counters;
+
+    pthread_mutex_lock(&analyzer->lock);
+    counters->lag_count++;
+    counters->lag_sum_ms += (uint64_t)(lag_ms > 0 ? lag_ms : 0);
+    for (size_t i = 0; i < ARRAY_LEN(lag_bounds_ms); i++)
+        counters->lag_buckets[i] += lag_ms <= lag_bounds_ms[i];
+    pthread_mutex_unlock(&analyzer->lock);
+}
+
+void analyzer_count_end(struct analyzer *analyzer, enum execution_state state)
+{
+    pthread_mutex_lock(&analyzer->lock);
+    if (state == EXECUTION_CANCELLED)
+        analyzer->counters.cancelled++;
+    else
+        analyzer->counters.failed++;
+    pthread_mutex_unlock(&analyzer->lock);
+}
+
 void analyzer_count(struct analyzer *analyzer, const struct live *live,
                     const struct execution *execution)
 {
@@ -72,9 +100,7 @@ void analyzer_count(struct analyzer *analyzer, const struct live *live,
         execution->ended_unix_ms - (int64_t)atomic_load(&execution->started_unix_ms);
 
     pthread_mutex_lock(&analyzer->lock);
-    if (execution->error.code == ERR_CANCELLED) {
-        counters->cancelled++;
-    } else if (execution->error.code) {
+    if (execution->error.code) {
         counters->failed++;
     } else {
         counters->succeeded++;
@@ -99,9 +125,24 @@ static void put_one(struct strbuf *out, const char *name, const char *type, cons
     strbuf_printf(out, "%s %" PRIu64 "\n", name, value);
 }
 
-static void put_executions(struct analyzer *analyzer, struct strbuf *out)
+/* A histogram of times in ms, shown in seconds. `labels`: those it has besides. */
+static void put_histogram(struct strbuf *out, const char *name, const char *labels,
+                          const int64_t *bounds_ms, const uint64_t *buckets, size_t n_buckets,
+                          uint64_t count, uint64_t sum_ms)
+{
+    for (size_t i = 0; i < n_buckets; i++)
+        strbuf_printf(out, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", name, labels,
+                      *labels ? "," : "", (double)bounds_ms[i] / 1000, buckets[i]);
+    strbuf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, labels, *labels ? "," : "",
+                  count);
+    strbuf_printf(out, "%s_sum{%s} %g\n%s_count{%s} %" PRIu64 "\n", name, labels,
+                  (double)sum_ms / 1000, name, labels, count);
+}
+
+static void put_executions(struct analyzer *analyzer, uint64_t n_unfinished, struct strbuf *out)
 {
     const struct execution_counters *counters = &analyzer->counters;
+    uint64_t n_running = analyzer->n_slots_taken;
     const char *labels;
     json_t *count;
 
@@ -113,23 +154,18 @@ static void put_executions(struct analyzer *analyzer, struct strbuf *out)
                   counters->succeeded, counters->failed, counters->cancelled);
     put_head(out, "serinus_executions_in_progress", "gauge", "Executions accepted and not ended.");
     strbuf_printf(out,
-                  "serinus_executions_in_progress{kind=\"canary\",phase=\"waiting\"} %zu\n"
-                  "serinus_executions_in_progress{kind=\"canary\",phase=\"running\"} %zu\n",
-                  analyzer->n_live - analyzer->n_running, analyzer->n_running);
+                  "serinus_executions_in_progress{phase=\"waiting\"} %" PRIu64 "\n"
+                  "serinus_executions_in_progress{phase=\"running\"} %" PRIu64 "\n",
+                  n_unfinished > n_running ? n_unfinished - n_running : 0, n_running);
     put_head(out, "serinus_execution_duration_seconds", "histogram",
              "From the first query to the verdict.");
-    for (size_t i = 0; i < ARRAY_LEN(duration_bounds_ms); i++)
-        strbuf_printf(
-            out,
-            "serinus_execution_duration_seconds_bucket{kind=\"canary\",le=\"%g\"} %" PRIu64 "\n",
-            (double)duration_bounds_ms[i] / 1000, counters->duration_buckets[i]);
-    strbuf_printf(out,
-                  "serinus_execution_duration_seconds_bucket{kind=\"canary\",le=\"+Inf\"} %" PRIu64
-                  "\n"
-                  "serinus_execution_duration_seconds_sum{kind=\"canary\"} %g\n"
-                  "serinus_execution_duration_seconds_count{kind=\"canary\"} %" PRIu64 "\n",
-                  counters->duration_count, (double)counters->duration_sum_ms / 1000,
-                  counters->duration_count);
+    put_histogram(out, "serinus_execution_duration_seconds", "kind=\"canary\"", duration_bounds_ms,
+                  counters->duration_buckets, ARRAY_LEN(duration_bounds_ms),
+                  counters->duration_count, counters->duration_sum_ms);
+    put_head(out, "serinus_scheduler_lag_seconds", "histogram",
+             "From the due time of a judgement to its first query.");
+    put_histogram(out, "serinus_scheduler_lag_seconds", "", lag_bounds_ms, counters->lag_buckets,
+                  ARRAY_LEN(lag_bounds_ms), counters->lag_count, counters->lag_sum_ms);
     put_head(out, "serinus_verdicts_total", "counter", "Verdicts given.");
     json_object_foreach (analyzer->verdicts, labels, count)
         strbuf_printf(out, "serinus_verdicts_total{%s} %" JSON_INTEGER_FORMAT "\n", labels,
@@ -152,7 +188,7 @@ void analyzer_metrics(struct analyzer *analyzer, struct strbuf *out)
     struct store_counters store = store_counters_read(analyzer->store);
 
     pthread_mutex_lock(&analyzer->lock);
-    put_executions(analyzer, out);
+    put_executions(analyzer, store.unfinished, out);
     pthread_mutex_unlock(&analyzer->lock);
     put_one(out, "serinus_fetch_requests_total", "counter", "Requests sent to metric stores.",
             fetch.requests);

@@ -250,16 +250,14 @@ static enum err_code status_of(struct analyzer *analyzer, const struct stored_ex
         *out = comparison_status(stored);
         return ERR_OK;
     }
-    if (stored->state == EXECUTION_ACCEPTED && stored->kind == EXECUTION_ANALYSIS) {
-        if (analyzer_analysis_get(analyzer, stored->id, arena, &text, err))
-            return err->code;
-    } else if (stored->state == EXECUTION_ACCEPTED) {
+    if (stored->state == EXECUTION_ACCEPTED && stored->kind == EXECUTION_CANARY) {
         live = live_find(analyzer, stored->id);
-        if (!live) /* it is being accepted, or has just ended */
-            return error_because(err, ERR_BUSY, "overloaded",
-                                 "the execution is changing its state; try again");
-        text = live_status(analyzer, live, arena);
-        live_unref(live);
+        if (live) {
+            text = live_status(live, arena);
+            live_unref(live);
+        } else if (analyzer_waiting_status(stored, arena, &text, err)) {
+            return err->code;
+        }
     }
     return json_read(text, &json_limits_document, out, err);
 }
@@ -299,16 +297,10 @@ static enum err_code check_not_needed(struct analyzer *analyzer,
 {
     struct stored_execution analysis;
     struct error not_there = {0};
-    json_t *submission;
-    const char *analysis_id;
 
-    if (stored->submission.n_bytes == 0)
-        return ERR_OK;
-    if (json_read(stored->submission, &json_limits_document, &submission, err))
-        return err->code;
-    analysis_id = json_string_value(json_object_get(json_keep(submission, arena), "analysisId"));
-    if (analysis_id &&
-        store_execution_get(analyzer->store, analysis_id, arena, &analysis, &not_there) == ERR_OK &&
+    if (*stored->parent_id &&
+        store_execution_get(analyzer->store, stored->parent_id, arena, &analysis, &not_there) ==
+            ERR_OK &&
         analysis.state == EXECUTION_ACCEPTED)
         return error_because(err, ERR_CONFLICT, "still_running",
                              "the execution \"%s\" belongs to an analysis that has not ended",

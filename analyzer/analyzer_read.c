@@ -6,16 +6,12 @@
 
 #include <string.h>
 
-struct str live_status(struct analyzer *analyzer, struct live *live, struct arena *arena)
+struct str live_status(struct live *live, struct arena *arena)
 {
-    const struct execution *execution;
     struct strbuf text = {0};
     struct str out;
 
-    pthread_mutex_lock(&analyzer->lock);
-    execution = live->execution;
-    pthread_mutex_unlock(&analyzer->lock);
-    report_status(&live->frozen, execution, false, &text);
+    report_status(&live->frozen, live->execution, false, &text);
     out = (struct str){arena_strndup(arena, text.bytes, text.n_bytes), text.n_bytes};
     strbuf_clear(&text);
     return out;
@@ -24,12 +20,7 @@ struct str live_status(struct analyzer *analyzer, struct live *live, struct aren
 /* Its end is stored already, though a query may still be on its way back. */
 static bool is_cancelled(struct live *live)
 {
-    bool out;
-
-    pthread_mutex_lock(&live->analyzer->lock);
-    out = live->execution && atomic_load(&live->execution->is_cancelled);
-    pthread_mutex_unlock(&live->analyzer->lock);
-    return out;
+    return atomic_load(&live->execution->is_cancelled);
 }
 
 /* Kayenta's words for an id of another kind of execution. */
@@ -63,7 +54,7 @@ enum err_code analyzer_execution_get(struct analyzer *analyzer, const char *id,
         return err->code;
     live = live_find(analyzer, id);
     if (live && !is_cancelled(live)) {
-        *out = live_status(analyzer, live, arena);
+        *out = live_status(live, arena);
         live_unref(live);
         return ERR_OK;
     }
@@ -75,8 +66,8 @@ enum err_code analyzer_execution_get(struct analyzer *analyzer, const char *id,
     }
     if (err->code || check_is_canary(&stored, err))
         return err->code;
-    if (stored.state == EXECUTION_ACCEPTED) /* between its commit and its entry in the table */
-        return error_because(err, ERR_BUSY, "overloaded", "the execution is being accepted");
+    if (stored.state == EXECUTION_ACCEPTED)
+        return analyzer_waiting_status(&stored, arena, out, err);
     *out = stored.body;
     return ERR_OK;
 }
@@ -134,6 +125,7 @@ enum err_code analyzer_execution_list(struct analyzer *analyzer,
                                       struct str *out, struct error *err)
 {
     struct execution_filter filter = {
+        .kinds = 1u << EXECUTION_CANARY,
         .application = query->application && *query->application ? query->application : "ad-hoc",
         .limit = query->limit,
         .offset = (query->page - 1) * query->limit,
@@ -152,18 +144,18 @@ enum err_code analyzer_execution_list(struct analyzer *analyzer,
     for (size_t i = 0; i < n_stored; i++) {
         struct live *live =
             stored[i].state == EXECUTION_ACCEPTED ? live_find(analyzer, stored[i].id) : NULL;
-        struct str body = live ? live_status(analyzer, live, arena) : stored[i].body;
+        struct str body = live ? live_status(live, arena) : stored[i].body;
 
         if (live)
             live_unref(live);
-        if (body.n_bytes == 0)
-            continue; /* ended between the list and now: the next call shows it */
+        if (body.n_bytes == 0 && analyzer_waiting_status(&stored[i], arena, &body, err))
+            break;
         strbuf_printf(&text, "%s" STR_FMT, text.n_bytes > 1 ? "," : "", STR_ARG(body));
     }
     strbuf_puts(&text, "]");
     *out = str_of(arena_strndup(arena, text.bytes, text.n_bytes));
     strbuf_clear(&text);
-    return ERR_OK;
+    return err->code;
 }
 
 enum err_code analyzer_execution_bundle(struct analyzer *analyzer, const char *id,

@@ -144,7 +144,8 @@ static enum err_code prepare(struct run *run, struct error *err)
     json_keep(request, run->arena);
     if (execution_request_decode(request, run->arena, &run->request, err))
         return err->code;
-    return plan_build(run->config, run->request, run->account, run->arena, &run->plan, err);
+    return plan_build(run->config, run->request, &(struct plan_accounts){.run = run->account},
+                      run->arena, &run->plan, err);
 }
 
 /* --- waiting --- */

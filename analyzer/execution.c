@@ -104,14 +104,21 @@ static void finish(struct execution *execution)
     end(execution);
 }
 
+/* The last one to come here finishes the execution, after which it may be gone. */
+static void count_down(struct execution *execution)
+{
+    if (atomic_fetch_sub(&execution->n_pending, 1) == 1)
+        finish(execution);
+}
+
 static void query_ended(struct query_run *run)
 {
     struct execution *execution = run->ctx;
 
     if (run->error.code)
         atomic_store(&execution->is_stopping, true);
-    if (atomic_fetch_sub(&execution->n_pending, 1) == 1)
-        finish(execution);
+    atomic_fetch_add(&execution->n_fetched, 1);
+    count_down(execution);
 }
 
 struct execution *execution_create(const char *id, const struct canary_plan *plan,
@@ -128,7 +135,7 @@ struct execution *execution_create(const char *id, const struct canary_plan *pla
     execution->pool = pool;
     execution->on_end = on_end;
     execution->ctx = ctx;
-    atomic_init(&execution->n_pending, N_SIDES * plan->n_metrics);
+    atomic_init(&execution->n_pending, N_SIDES * plan->n_metrics + 1);
     for (int side = 0; side < N_SIDES; side++) {
         execution->runs[side] = arena_array(arena, struct query_run, plan->n_metrics);
         for (size_t i = 0; i < plan->n_metrics; i++)
@@ -154,21 +161,38 @@ void execution_free(struct execution *execution)
     arena_free(execution->arena);
 }
 
+enum err_code execution_restore(struct execution *execution, int side, size_t metric_index,
+                                struct str encoded, struct error *err)
+{
+    struct query_run *run;
+
+    if (side < 0 || side >= N_SIDES || metric_index >= execution->plan->n_metrics)
+        return ERR_OK;
+    run = &execution->runs[side][metric_index];
+    if (atomic_load(&run->status) == STAGE_NOT_STARTED &&
+        query_run_restore(run, encoded, err) == ERR_OK) {
+        atomic_fetch_add(&execution->n_fetched, 1);
+        atomic_fetch_sub(&execution->n_pending, 1);
+    }
+    return err->code;
+}
+
 static void start_queries(void *ctx)
 {
     struct execution *execution = ctx;
-    /* the last query to end may free the execution while this loop still runs */
-    struct query_run *const runs[N_SIDES] = {execution->runs[0], execution->runs[1]};
-    size_t n_metrics = execution->plan->n_metrics;
-    int64_t deadline_mono_ms = execution->deadline_mono_ms;
 
     atomic_store(&execution->started_unix_ms, clock_wall_ms());
     atomic_store(&execution->has_started, true);
-    for (size_t i = 0; i < n_metrics; i++)
+    for (size_t i = 0; i < execution->plan->n_metrics; i++)
         for (int side = 0; side < N_SIDES; side++) {
-            runs[side][i].deadline_mono_ms = deadline_mono_ms;
-            query_run_start(&runs[side][i]);
+            struct query_run *run = &execution->runs[side][i];
+
+            if (atomic_load(&run->status) != STAGE_NOT_STARTED)
+                continue; /* restored */
+            run->deadline_mono_ms = execution->deadline_mono_ms;
+            query_run_start(run);
         }
+    count_down(execution);
 }
 
 void execution_start(struct execution *execution)
@@ -184,7 +208,7 @@ void execution_cancel(struct execution *execution)
 
 size_t execution_n_fetched(const struct execution *execution)
 {
-    return N_SIDES * execution->plan->n_metrics - atomic_load(&execution->n_pending);
+    return atomic_load(&execution->n_fetched);
 }
 
 void execution_stored_sets(const struct execution *execution, struct arena *arena,

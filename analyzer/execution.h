@@ -32,7 +32,8 @@ struct execution {
 
     struct arena *arena;
     struct query_run *runs[N_SIDES]; /* plan->n_metrics each */
-    atomic_size_t n_pending;
+    atomic_size_t n_pending;         /* queries that have not ended, and one for the start */
+    atomic_size_t n_fetched;
     atomic_bool is_stopping; /* one query has failed: the others need not go on */
 };
 
@@ -42,6 +43,12 @@ struct execution *execution_create(const char *id, const struct canary_plan *pla
                                    void (*on_end)(struct execution *execution), void *ctx);
 void execution_free(struct execution *execution);
 
+/* Before the start: put in what an earlier process got for one query, so that it is not asked
+ * again. What is no query of the plan is left out. Errors: those of query_run_restore(). */
+MUST_CHECK enum err_code execution_restore(struct execution *execution, int side,
+                                           size_t metric_index, struct str encoded,
+                                           struct error *err);
+
 /* Returns at once. */
 void execution_start(struct execution *execution);
 void execution_cancel(struct execution *execution);
@@ -50,7 +57,7 @@ void execution_cancel(struct execution *execution);
 void execution_stored_sets(const struct execution *execution, struct arena *arena,
                            struct stored_set **out, size_t *n_out);
 
-/* How many queries are done, for progress. */
+/* How many queries have ended, for progress. */
 size_t execution_n_fetched(const struct execution *execution);
 
 #endif

@@ -117,8 +117,15 @@ static enum err_code plan_side(struct plan_query *out, const struct canary_plan 
     return err->code;
 }
 
+static const struct account *account_of(const struct plan_accounts *accounts, size_t metric_index)
+{
+    const struct account *own = accounts->of_metrics ? accounts->of_metrics[metric_index] : NULL;
+
+    return own ? own : accounts->run;
+}
+
 enum err_code plan_build(json_t *config, const struct execution_request *request,
-                         const struct account *account, struct arena *arena,
+                         const struct plan_accounts *accounts, struct arena *arena,
                          struct canary_plan **out, struct error *err)
 {
     struct canary_plan *plan = arena_new(arena, struct canary_plan);
@@ -138,7 +145,7 @@ enum err_code plan_build(json_t *config, const struct execution_request *request
     if (check_scopes(metrics, request, err))
         return err->code;
     json_array_foreach (metrics, i, metric)
-        if (check_metric(metric, request, account, err))
+        if (check_metric(metric, request, account_of(accounts, i), err))
             return error_point(err, "/metrics/%zu", i);
     if (!request->has_thresholds) {
         refuse(err, "bad_thresholds", "Execution request must contain thresholds");
@@ -155,7 +162,8 @@ enum err_code plan_build(json_t *config, const struct execution_request *request
         json_array_foreach (metrics, i, metric) {
             plan->queries[side][i].side = side;
             plan->queries[side][i].metric_index = i;
-            if (plan_side(&plan->queries[side][i], plan, metric, account, arena, err))
+            if (plan_side(&plan->queries[side][i], plan, metric, account_of(accounts, i), arena,
+                          err))
                 return err->code;
         }
     }

@@ -27,12 +27,18 @@ struct canary_plan {
     struct plan_query *queries[N_SIDES]; /* n_metrics each, in the config's order */
 };
 
-/* `config` is a view (canary_config_view) and is kept alive by the arena; account, request and
+/* Whom to ask. */
+struct plan_accounts {
+    const struct account *run;               /* the request's */
+    const struct account *const *of_metrics; /* one a metric, NULL for the request's; or NULL */
+};
+
+/* `config` is a view (canary_config_view) and is kept alive by the arena; accounts, request and
  * arena must outlive the plan. Errors: ERR_INVALID with Kayenta's texts, in Kayenta's order, then
  * what Kayenta finds only later: unknown judge, templates that cannot be expanded, missing times or
  * step. */
 MUST_CHECK enum err_code plan_build(json_t *config, const struct execution_request *request,
-                                    const struct account *account, struct arena *arena,
+                                    const struct plan_accounts *accounts, struct arena *arena,
                                     struct canary_plan **out, struct error *err);
 
 /* Start, end, and a step where the store needs one. Errors: ERR_INVALID, bad_time or bad_step. */

@@ -1,5 +1,7 @@
 #include "analyzer/query_run.h"
 
+#include "analyzer/codec/metric_set_pb.h"
+
 #include <string.h>
 
 static void end_with(struct query_run *run, enum stage_status status)
@@ -129,6 +131,36 @@ void query_run_start(struct query_run *run)
         end_with(run, STAGE_TERMINAL);
     else
         ask(run, &first);
+}
+
+enum err_code query_run_restore(struct query_run *run, struct str encoded, struct error *err)
+{
+    struct arena *arena = arena_create();
+    struct stored_set *list;
+    size_t n;
+
+    if (metric_sets_decode(encoded, arena, &list, &n, err)) {
+        arena_free(arena);
+        return err->code;
+    }
+    run->arena = arena;
+    run->sets.arena = arena;
+    for (size_t i = 0; i < n; i++)
+        *metric_set_list_add(&run->sets) = list[i].set;
+    run->is_stored = true;
+    atomic_store(&run->status, STAGE_SUCCEEDED);
+    return ERR_OK;
+}
+
+void query_run_encode(const struct query_run *run, struct strbuf *out)
+{
+    struct arena *arena = arena_create();
+    struct stored_set *list = arena_array(arena, struct stored_set, run->sets.n_sets);
+
+    for (size_t i = 0; i < run->sets.n_sets; i++)
+        list[i] = (struct stored_set){run->plan->side, run->plan->scope_name, run->sets.sets[i]};
+    metric_sets_encode(list, run->sets.n_sets, out);
+    arena_free(arena);
 }
 
 void query_run_clear(struct query_run *run)

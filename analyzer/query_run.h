@@ -34,6 +34,7 @@ struct query_run {
 
     /* filled before on_end */
     struct metric_set_list sets; /* in `arena` */
+    bool is_stored;              /* the sets are in the result store, too; the saver's own */
     struct error error;
     const char *failed_url; /* masked; NULL unless a request failed */
 
@@ -45,6 +46,14 @@ struct query_run {
 };
 
 void query_run_start(struct query_run *run);
+
+/* In place of starting it: what an earlier process got for it, as metric_sets_encode() wrote it.
+ * Errors: those of metric_sets_decode(). */
+MUST_CHECK enum err_code query_run_restore(struct query_run *run, struct str encoded,
+                                           struct error *err);
+/* Append the sets of a run that has succeeded. */
+void query_run_encode(const struct query_run *run, struct strbuf *out);
+
 void query_run_clear(struct query_run *run);
 
 #endif

@@ -1,24 +1,23 @@
-/* analyzer/scheduler.h -- a heap of due times and one sleeping thread. It says what is due and
- * computes nothing. Waiting uses the monotonic clock in short stretches, so that a jump of the wall
- * clock shows within a second. */
+/* analyzer/scheduler.h -- one sleeping thread that looks for work: when the time has come that it
+ * was told at its last look, and whenever it is nudged. It waits on the monotonic clock in short
+ * stretches, so that a jump of the wall clock shows within a second. */
 #ifndef ANALYZER_SCHEDULER_H
 #define ANALYZER_SCHEDULER_H
 
 #include "base/error.h"
-#include "base/id.h"
 #include <stdint.h>
 
 struct scheduler;
 
-/* due(ctx, id) is called on the scheduler's thread and must only hand the work on. */
-MUST_CHECK enum err_code scheduler_create(void (*due)(void *ctx, const char *id), void *ctx,
+/* look(ctx) runs on the scheduler's thread, must not take long, and returns when it wants to look
+ * again at the latest (Unix time in ms; INT64_MAX: only when nudged). The first look is at once. */
+MUST_CHECK enum err_code scheduler_create(int64_t (*look)(void *ctx), void *ctx,
                                           struct scheduler **out, struct error *err);
-/* No due() is called any more; what is added from now on never comes due. NULL is accepted by both.
- */
+/* It does not look any more. NULL is accepted by both. */
 void scheduler_stop(struct scheduler *scheduler);
 void scheduler_free(struct scheduler *scheduler);
 
-/* Call due() for this id once, at `due_unix_ms` or as soon as possible after it. */
-void scheduler_add(struct scheduler *scheduler, int64_t due_unix_ms, const char id[ULID_BYTES]);
+/* Look soon; any thread. */
+void scheduler_nudge(struct scheduler *scheduler);
 
 #endif

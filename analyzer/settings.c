@@ -3,6 +3,7 @@
 #include "analyzer/codec/yaml_json.h"
 #include "analyzer/settings_accounts.h"
 #include "analyzer/settings_keys.h"
+#include "analyzer/settings_notify.h"
 #include "base/limits.h"
 
 #include <arpa/inet.h>
@@ -307,7 +308,7 @@ enum err_code settings_load(const char *const *paths, size_t n_paths, struct set
         if (merge_file(&tree, paths[i], err))
             goto out;
     if (settings_keys_environment(&tree, environ, err) || read_general(&tree, settings, err) ||
-        settings_accounts_read(&tree, settings, err))
+        settings_accounts_read(&tree, settings, err) || settings_notify_read(&tree, settings, err))
         goto out;
     settings_keys_review(&tree);
     settings->notices = tree.notices;

@@ -22,6 +22,34 @@ struct settings_account {
     const json_t *shown;           /* extra members of GET /credentials; no secret in it */
 };
 
+enum sink_type {
+    SINK_WEBHOOK, /* our own JSON, schema serinus.event/v1 */
+    SINK_SLACK,   /* what Slack, and those that copy it, take at an incoming webhook */
+};
+
+/* What a sink is told of, as bits. */
+enum sink_event {
+    SINK_PASS = 1, /* ends, by what came of it */
+    SINK_MARGINAL = 2,
+    SINK_FAIL = 4,
+    SINK_NODATA = 8,
+    SINK_ERROR = 16,
+    SINK_CANCELLED = 32,
+    SINK_INTERVAL = 64, /* each judgement of an analysis, whatever came of it */
+};
+#define SINK_ENDS (SINK_INTERVAL - 1)
+
+/* Where notifications go. */
+struct settings_sink {
+    const char *name;
+    enum sink_type type;
+    unsigned on;                     /* enum sink_event */
+    const char *const *applications; /* of these only */
+    size_t n_applications;           /* 0: of all */
+    struct secret url;               /* the whole of it, without user info */
+    const struct account *account;   /* how to get there: headers, credentials, timeouts */
+};
+
 struct settings {
     struct arena *arena;     /* owns everything below */
     const char *listen_host; /* "127.0.0.1" */
@@ -40,7 +68,10 @@ struct settings {
         *fetch_end;
     struct settings_account *accounts; /* in the order configured */
     size_t n_accounts;
-    const char **notices; /* what was accepted without effect, one sentence each */
+    struct settings_sink *sinks; /* in the order configured */
+    size_t n_sinks;
+    const char *external_url; /* where people reach this service, without trailing slash; or NULL */
+    const char **notices;     /* what was accepted without effect, one sentence each */
     size_t n_notices;
 };
 

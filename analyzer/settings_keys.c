@@ -113,6 +113,7 @@ bool account_key_is_list(const char *key)
 const struct known_setting known_settings[] = {
     {"http.listen", SETTING_TAKEN},
     {"http.allowed_hosts", SETTING_TAKEN},
+    {"http.external_url", SETTING_TAKEN},
     {"store.url", SETTING_TAKEN},
     {"analysis.workers", SETTING_TAKEN},
     {"cors.origins", SETTING_TAKEN},
@@ -124,6 +125,7 @@ const struct known_setting known_settings[] = {
     {"limits.store.connect", SETTING_TAKEN},
     {"limits.store.total", SETTING_TAKEN},
     {"accounts.**", SETTING_TAKEN},
+    {"notify.**", SETTING_TAKEN},
     {"server.port", SETTING_TAKEN},
     {"server.address", SETTING_TAKEN},
     {"server.ssl.enabled", SETTING_TAKEN},
@@ -148,7 +150,6 @@ const struct known_setting known_settings[] = {
     {"kayenta.s3.enabled", SETTING_TAKEN},
     {"kayenta.blobs.enabled", SETTING_TAKEN},
 
-    {"http.external_url", SETTING_NO_EFFECT},
     {"http.route_prefix", SETTING_NO_EFFECT},
     {"http.frame_ancestors", SETTING_NO_EFFECT},
     {"http.sse_subscribers", SETTING_NO_EFFECT},
@@ -157,7 +158,6 @@ const struct known_setting known_settings[] = {
     {"analysis.thresholds.**", SETTING_NO_EFFECT},
     {"analysis.validation_profile", SETTING_NO_EFFECT},
     {"limits.**", SETTING_NO_EFFECT},
-    {"notify.**", SETTING_NO_EFFECT},
     {"metrics.**", SETTING_NO_EFFECT},
     {"log.format", SETTING_NO_EFFECT},
     {"kayenta.prometheus.health.**", SETTING_NO_EFFECT},

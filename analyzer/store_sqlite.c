@@ -119,8 +119,8 @@ static enum err_code open_writer(struct store *store, struct error *err)
     struct sqlite_conn conn = {0};
 
     if (sqlite_conn_open(&conn, store->db_path, store->vfs.name, SQLITE_WRITER, err) ||
-        sqlite_conn_check(&conn, store->db_path, err) ||
-        sqlite_conn_migrate(&conn, store->db_path, err)) {
+        sqlite_schema_check(&conn, store->db_path, err) ||
+        sqlite_schema_migrate(&conn, store->db_path, err) || sqlite_leases_void(&conn, err)) {
         sqlite_conn_close(&conn);
         return err->code;
     }
@@ -152,8 +152,12 @@ enum err_code store_open(const char *data_dir, struct log *log, struct store **o
 
 void store_close(struct store *store)
 {
+    struct error ignored = {0}; /* a lease that stays is a crash to the next process, no loss */
+
     if (!store)
         return;
+    if (store->writer && store_leases_give_back(store, &ignored))
+        log_warn(store->log, "leases not given back", LOG_STR("error", ignored.message));
     for (size_t i = 0; i < STORE_READERS; i++)
         sqlite_conn_close(&store->readers[i]);
     sqlite_writer_free(store->writer);
@@ -222,6 +226,32 @@ enum err_code store_disk_check(const struct store *store, struct error *err)
     return ERR_OK;
 }
 
+enum err_code store_write(struct store *store, sqlite_write_fn *write, const void *args,
+                          struct error *err)
+{
+    return sqlite_writer_run(store->writer, write, args, err);
+}
+
+enum err_code store_read_number(struct store *store, enum sqlite_sql sql, int64_t *out,
+                                struct error *err)
+{
+    struct sqlite_conn *reader = store_reader_take(store, err);
+    sqlite3_stmt *stmt = reader ? sqlite_conn_stmt(reader, sql, err) : NULL;
+    int rc;
+
+    if (!stmt)
+        goto out;
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(stmt, 0);
+    else if (rc != SQLITE_DONE)
+        sqlite_error(reader, "read a number", err);
+    sqlite3_reset(stmt);
+out:
+    store_reader_give(store, reader);
+    return err->code;
+}
+
 /* An empty transaction: it takes the write lock, so it knows whether it could write. */
 static enum err_code write_nothing(struct sqlite_conn *conn, const void *args, struct error *err)
 {
@@ -234,18 +264,23 @@ enum err_code store_check(struct store *store, struct error *err)
 {
     if (store_disk_check(store, err))
         return err->code;
-    return sqlite_writer_run(store->writer, write_nothing, NULL, err);
+    return store_write(store, write_nothing, NULL, err);
 }
 
 struct store_counters store_counters_read(struct store *store)
 {
     struct sqlite_writer_counters writer = sqlite_writer_count(store->writer);
+    struct error ignored = {0};
+    int64_t n_unfinished = 0;
 
+    if (store_read_number(store, SQL_UNENDED_COUNT_ALL, &n_unfinished, &ignored))
+        writer.errors++;
     return (struct store_counters){
         .commits = writer.commits,
         .writes = writer.writes,
         .errors = writer.errors,
         .queued = writer.queued,
         .fsyncs = atomic_load(&store->vfs.n_fsyncs),
+        .unfinished = (uint64_t)n_unfinished,
     };
 }

@@ -5,6 +5,7 @@
 
 #include "analyzer/store.h"
 #include "analyzer/store_sqlite_conn.h"
+#include "analyzer/store_sqlite_schema.h"
 #include "analyzer/store_sqlite_vfs.h"
 #include "analyzer/store_sqlite_writer.h"
 #include <pthread.h>
@@ -30,5 +31,49 @@ void store_reader_give(struct store *store, struct sqlite_conn *reader); /* NULL
 
 /* ERR_BUSY disk_low when the file system has less than the reserve left. */
 MUST_CHECK enum err_code store_disk_check(const struct store *store, struct error *err);
+
+/* What every writing call goes through: sqlite_writer_run(), unless the store must not be written
+ * to. */
+enum err_code store_write(struct store *store, sqlite_write_fn *write, const void *args,
+                          struct error *err);
+
+/* The number that a statement without parameters gives; *out stays when it gives none. */
+MUST_CHECK enum err_code store_read_number(struct store *store, enum sqlite_sql sql, int64_t *out,
+                                           struct error *err);
+
+/* Before the writer runs: the leases of a process that died are nobody's, and count as crashes. */
+MUST_CHECK enum err_code sqlite_leases_void(struct sqlite_conn *conn, struct error *err);
+/* Those of this process, which is about to go: no crashes. */
+MUST_CHECK enum err_code store_leases_give_back(struct store *store, struct error *err);
+
+/* --- parts of a write, inside its transaction --- */
+
+enum err_code sqlite_lease_lost(const char *id, struct error *err);
+
+/* An UPDATE of an execution by who holds its lease. */
+struct sqlite_held {
+    enum sqlite_sql sql; /* SQL_EXECUTION_STEP, _RELEASE or _PROGRESS */
+    const char *id;
+    const struct lease *lease;
+    int64_t due_unix_ms; /* unused by _PROGRESS */
+    struct str body;     /* empty: stays */
+};
+
+/* ERR_CONFLICT lease_lost when there is no such lease. out_seq may be NULL. */
+MUST_CHECK enum err_code sqlite_held_update(struct sqlite_conn *conn,
+                                            const struct sqlite_held *held, sqlite3_int64 *out_seq,
+                                            struct error *err);
+MUST_CHECK enum err_code sqlite_series_put(struct sqlite_conn *conn,
+                                           const struct stored_series *series, struct error *err);
+MUST_CHECK enum err_code sqlite_outbox_put(struct sqlite_conn *conn,
+                                           const struct stored_notification *notification,
+                                           const char *execution_id, struct error *err);
+
+/* The row goes once it is neither listed nor archived. */
+MUST_CHECK enum err_code sqlite_execution_purge(struct sqlite_conn *conn, const char *id,
+                                                struct error *err);
+
+/* The row a statement with SQL_EXECUTION_COLUMNS and two texts stands at. */
+void sqlite_read_execution(sqlite3_stmt *stmt, struct arena *arena, struct stored_execution *out);
 
 #endif

@@ -152,43 +152,29 @@ static enum err_code run_for(struct sqlite_conn *conn, enum sqlite_sql sql, cons
     return ERR_OK;
 }
 
-static enum err_code run_for_execution(struct sqlite_conn *conn, enum sqlite_sql sql,
-                                       const char *id, int *n_rows, struct error *err)
-{
-    sqlite3_stmt *stmt = sqlite_conn_stmt(conn, sql, err);
-
-    if (!stmt)
-        return err->code;
-    sqlite_bind_text(stmt, 1, id);
-    if (sqlite_conn_run(conn, stmt, "delete the execution", err))
-        return err->code;
-    *n_rows += sqlite3_changes(conn->db);
-    return ERR_OK;
-}
-
 static enum err_code delete_entry(struct sqlite_conn *conn, const void *args, struct error *err)
 {
     const struct stored_archive *entry = args;
-    int n_rows = 0, ignored = 0;
+    int n_rows = 0;
 
     if (run_for(conn, SQL_ARCHIVE_DELETE, entry->account, entry->id, &n_rows, err) ||
         run_for(conn, SQL_EXECUTION_UNARCHIVE, entry->account, entry->id, &n_rows, err))
         return err->code;
     if (n_rows == 0)
         return no_entry(entry->id, err);
-    return run_for_execution(conn, SQL_EXECUTION_PURGE, entry->id, &ignored, err);
+    return sqlite_execution_purge(conn, entry->id, err);
 }
 
 enum err_code store_archive_create(struct store *store, const struct stored_archive *entry,
                                    struct error *err)
 {
-    return sqlite_writer_run(store->writer, create_entry, entry, err);
+    return store_write(store, create_entry, entry, err);
 }
 
 enum err_code store_archive_update(struct store *store, const struct stored_archive *entry,
                                    struct error *err)
 {
-    return sqlite_writer_run(store->writer, update_entry, entry, err);
+    return store_write(store, update_entry, entry, err);
 }
 
 enum err_code store_archive_delete(struct store *store, const char *account, const char *id,
@@ -196,7 +182,7 @@ enum err_code store_archive_delete(struct store *store, const char *account, con
 {
     const struct stored_archive entry = {.account = account, .id = id};
 
-    return sqlite_writer_run(store->writer, delete_entry, &entry, err);
+    return store_write(store, delete_entry, &entry, err);
 }
 
 enum err_code store_archive_get(struct store *store, const char *account, const char *id,
@@ -221,67 +207,4 @@ enum err_code store_archive_get(struct store *store, const char *account, const 
 out:
     store_reader_give(store, reader);
     return err->code;
-}
-
-/* --- deleting executions and series --- */
-
-static enum err_code exists_unfinished(struct sqlite_conn *conn, const char *id, struct error *err)
-{
-    sqlite3_stmt *stmt = sqlite_conn_stmt(conn, SQL_EXECUTION_GET, err);
-    int rc;
-
-    if (!stmt)
-        return err->code;
-    sqlite_bind_text(stmt, 1, id);
-    rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
-        error_because(err, ERR_CONFLICT, "still_running", "the execution \"%s\" has not ended", id);
-    else if (rc == SQLITE_DONE)
-        error_set(err, ERR_NOT_FOUND, "No pipeline found for %s", id);
-    else
-        sqlite_error(conn, "read the execution", err);
-    sqlite3_reset(stmt);
-    return err->code;
-}
-
-static enum err_code delete_execution(struct sqlite_conn *conn, const void *args, struct error *err)
-{
-    const char *id = args;
-    int n_hidden = 0, ignored = 0;
-
-    if (run_for_execution(conn, SQL_EXECUTION_HIDE, id, &n_hidden, err))
-        return err->code;
-    if (n_hidden == 0)
-        return exists_unfinished(conn, id, err);
-    return run_for_execution(conn, SQL_EXECUTION_PURGE, id, &ignored, err);
-}
-
-enum err_code store_execution_delete(struct store *store, const char *id, struct error *err)
-{
-    return sqlite_writer_run(store->writer, delete_execution, id, err);
-}
-
-static enum err_code delete_series(struct sqlite_conn *conn, const void *args, struct error *err)
-{
-    const struct stored_series *series = args;
-    sqlite3_stmt *stmt = sqlite_conn_stmt(conn, SQL_SERIES_DELETE, err);
-
-    if (!stmt)
-        return err->code;
-    sqlite3_bind_int(stmt, 1, (int)series->kind);
-    sqlite_bind_text(stmt, 2, series->account);
-    sqlite_bind_text(stmt, 3, series->id);
-    if (sqlite_conn_run(conn, stmt, "delete the series", err))
-        return err->code;
-    if (sqlite3_changes(conn->db) == 0)
-        return error_set(err, ERR_NOT_FOUND, "No such object named %s", series->id);
-    return ERR_OK;
-}
-
-enum err_code store_series_delete(struct store *store, enum series_kind kind, const char *account,
-                                  const char *id, struct error *err)
-{
-    const struct stored_series series = {.kind = kind, .account = account, .id = id};
-
-    return sqlite_writer_run(store->writer, delete_series, &series, err);
 }

@@ -3,6 +3,7 @@
 #ifndef ANALYZER_STORE_SQLITE_CONN_H
 #define ANALYZER_STORE_SQLITE_CONN_H
 
+#include "analyzer/store_sqlite_sql.h"
 #include "base/arena.h"
 #include "base/str.h"
 #include <sqlite3.h>
@@ -10,47 +11,12 @@
 
 enum sqlite_role { SQLITE_WRITER, SQLITE_READER };
 
-/* Every statement there is; the texts are in store_sqlite_conn.c. */
-enum sqlite_sql {
-    SQL_BEGIN,
-    SQL_COMMIT,
-    SQL_ROLLBACK,
-    SQL_SAVEPOINT,
-    SQL_SAVEPOINT_UNDO,
-    SQL_SAVEPOINT_KEEP,
-    SQL_CONFIG_EXISTS,
-    SQL_CONFIG_NAMESAKES,
-    SQL_CONFIG_INSERT,
-    SQL_CONFIG_UPDATE,
-    SQL_CONFIG_DELETE,
-    SQL_CONFIG_APPLICATIONS_DELETE,
-    SQL_CONFIG_APPLICATION_INSERT,
-    SQL_CONFIG_GET,
-    SQL_CONFIG_LIST,
-    SQL_EXECUTION_INSERT,
-    SQL_EXECUTION_FINISH,
-    SQL_EXECUTION_GET,
-    SQL_EXECUTION_LIST,
-    SQL_EXECUTION_LIST_APPLICATION,
-    SQL_EXECUTION_LIST_UNFINISHED,
-    SQL_EXECUTION_IDS,
-    SQL_EXECUTION_HIDE,
-    SQL_EXECUTION_UNARCHIVE,
-    SQL_EXECUTION_PURGE,
-    SQL_ARCHIVE_PUT,
-    SQL_ARCHIVE_DELETE,
-    SQL_ARCHIVE_GET,
-    SQL_ARCHIVE_LIST,
-    SQL_SERIES_PUT,
-    SQL_SERIES_GET,
-    SQL_SERIES_DELETE,
-    SQL_SERIES_LIST,
-    N_SQL
-};
-
 struct sqlite_conn {
     sqlite3 *db;
     sqlite3_stmt *stmts[N_SQL]; /* prepared when first used */
+    /* The writer's. Executions in the queue; negative: to be counted. A write changes it once
+     * nothing in it can fail any more; the writer forgets it when a transaction is rolled back. */
+    sqlite3_int64 n_unended;
 };
 
 /* Open the file at `path`, which must exist. The caller clears *conn in any case.
@@ -83,12 +49,17 @@ void sqlite_bind_size(sqlite3_stmt *stmt, int at, size_t n); /* SIZE_MAX, too */
 const char *sqlite_column_copy(sqlite3_stmt *stmt, int at, struct arena *arena);
 struct str sqlite_column_str(sqlite3_stmt *stmt, int at, struct arena *arena);
 
-/* On the writer, before anything else is done with it: is the database whole, is it ours, and is
- * its schema not newer than we are? Nothing is written. Errors: ERR_IO, saying what to do. */
-MUST_CHECK enum err_code sqlite_conn_check(struct sqlite_conn *conn, const char *path,
-                                           struct error *err);
-/* Switch to WAL and bring the schema up to date. */
-MUST_CHECK enum err_code sqlite_conn_migrate(struct sqlite_conn *conn, const char *path,
-                                             struct error *err);
+/* Run SQL text that gives no rows. */
+MUST_CHECK enum err_code sqlite_conn_exec(struct sqlite_conn *conn, const char *sql,
+                                          const char *what, struct error *err);
+/* The first column of the first row, as a number; 0 without one. */
+MUST_CHECK enum err_code sqlite_conn_number(struct sqlite_conn *conn, const char *sql,
+                                            sqlite3_int64 *out, struct error *err);
+
+/* ERR_IO store_damaged, with what to do. */
+enum err_code sqlite_damaged(const char *path, const char *detail, struct error *err);
+/* Pass on `why`, or say that the file is damaged if that is what SQLite has just found. */
+enum err_code sqlite_open_error(struct sqlite_conn *conn, const char *path, const struct error *why,
+                                struct error *err);
 
 #endif

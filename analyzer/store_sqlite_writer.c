@@ -56,6 +56,7 @@ static void roll_back(struct sqlite_writer *writer)
 {
     struct error ignored = {0};
 
+    writer->conn.n_unended = -1;
     if (!sqlite3_get_autocommit(writer->conn.db) &&
         run_sql(writer, SQL_ROLLBACK, "roll back", &ignored))
         log_error(writer->log, "rollback failed", LOG_STR("error", ignored.message));

@@ -77,7 +77,8 @@
 #define STORE_ERROR_BODY_BYTES 512u /* of a store's own error text that we pass on */
 
 /* Work waiting to be done */
-#define QUEUE_MAX_PENDING 50000u /* over it: 429 queue_full */
+#define QUEUE_MAX_PENDING 50000u        /* over it: 429 queue_full */
+#define QUEUE_MAX_PER_APPLICATION 2000u /* so that one application cannot fill the queue */
 
 /* YAML settings: aliases are shared nodes and walking them expands */
 #define YAML_MAX_BYTES (1u * MIB)

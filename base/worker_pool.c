@@ -22,26 +22,18 @@ struct worker_pool {
     pthread_cond_t wake;
     struct job *first, **last;
     size_t n_queued;
-    bool is_stopping;
+    bool is_stopping, has_stopped;
 
     size_t n_threads;
     pthread_t threads[];
 };
 
-static void *worker_main(void *arg)
+/* Under the lock, which is given up while a job runs: until none is queued. */
+static void run_queued(struct worker_pool *pool)
 {
-    struct worker_pool *pool = arg;
+    struct job *job;
 
-    pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        struct job *job = pool->first;
-
-        if (!job) {
-            if (pool->is_stopping)
-                break;
-            pthread_cond_wait(&pool->wake, &pool->lock);
-            continue;
-        }
+    while ((job = pool->first) != NULL) {
         pool->first = job->next;
         if (!pool->first)
             pool->last = &pool->first;
@@ -50,6 +42,18 @@ static void *worker_main(void *arg)
         job->run(job->ctx);
         free(job);
         pthread_mutex_lock(&pool->lock);
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker_pool *pool = arg;
+
+    pthread_mutex_lock(&pool->lock);
+    run_queued(pool);
+    while (!pool->is_stopping) {
+        pthread_cond_wait(&pool->wake, &pool->lock);
+        run_queued(pool);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -89,15 +93,23 @@ enum err_code worker_pool_create(const char *name, unsigned n_threads, struct wo
 void worker_pool_submit(struct worker_pool *pool, void (*run)(void *ctx), void *ctx)
 {
     struct job *job = mem_alloc(1, sizeof(*job));
+    bool has_stopped;
 
     job->run = run;
     job->ctx = ctx;
     pthread_mutex_lock(&pool->lock);
-    *pool->last = job;
-    pool->last = &job->next;
-    pool->n_queued++;
-    pthread_cond_signal(&pool->wake);
+    has_stopped = pool->has_stopped;
+    if (!has_stopped) {
+        *pool->last = job;
+        pool->last = &job->next;
+        pool->n_queued++;
+        pthread_cond_signal(&pool->wake);
+    }
     pthread_mutex_unlock(&pool->lock);
+    if (has_stopped) {
+        free(job);
+        run(ctx);
+    }
 }
 
 size_t worker_pool_queued(struct worker_pool *pool)
@@ -110,9 +122,9 @@ size_t worker_pool_queued(struct worker_pool *pool)
     return n;
 }
 
-void worker_pool_free(struct worker_pool *pool)
+void worker_pool_stop(struct worker_pool *pool)
 {
-    if (!pool)
+    if (!pool || pool->has_stopped)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->is_stopping = true;
@@ -120,6 +132,17 @@ void worker_pool_free(struct worker_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (size_t i = 0; i < pool->n_threads; i++)
         pthread_join(pool->threads[i], NULL);
+    pthread_mutex_lock(&pool->lock);
+    run_queued(pool); /* what came in after the last thread had looked */
+    pool->has_stopped = true;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void worker_pool_free(struct worker_pool *pool)
+{
+    if (!pool)
+        return;
+    worker_pool_stop(pool);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
     free(pool);

@@ -19,7 +19,11 @@ void worker_pool_submit(struct worker_pool *pool, void (*job)(void *ctx), void *
 /* Jobs not yet taken by a thread. */
 size_t worker_pool_queued(struct worker_pool *pool);
 
-/* Run what is queued, stop, join. NULL is accepted. Nothing may submit any more. */
+/* Run what is queued and join the threads. What is submitted later runs at once, on the thread that
+ * submits it: for stopping two pools that hand work to each other. NULL is accepted. */
+void worker_pool_stop(struct worker_pool *pool);
+
+/* Stop, if that is still to be done. NULL is accepted. Nothing may submit any more. */
 void worker_pool_free(struct worker_pool *pool);
 
 #endif

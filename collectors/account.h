@@ -59,6 +59,8 @@ struct account {
     size_t max_response_bytes;
     struct retry_policy retry;
     bool strict_series, align_window, reject_unsafe_values;
+    bool is_sink; /* where notifications go, not a metric store: no breaker, for its caller has a
+                     patience of his own; never a GET; what it says with a 2xx does not matter */
     const json_t *options; /* the account as configured: what only its own collector reads */
     const json_t *locations, *recommended_locations; /* arrays of text, or NULL */
 };

@@ -211,10 +211,14 @@ static void try_failed(struct fetch *fetch, struct fetch_state *state, enum err_
     struct error *err = &state->transfer->error;
 
     *err = (struct error){0};
-    error_because(err, code, reason, "could not query the metric store (try %u of %u): %s",
-                  state->transfer->attempts, state->transfer->account->retry.attempts, why);
     fetch_try_forget_reply(&state->try);
-    lane_failed(fetch, state->lane, err, clock_mono_ms());
+    if (state->transfer->account->is_sink) {
+        error_because(err, code, reason, "%s", why);
+    } else {
+        error_because(err, code, reason, "could not query the metric store (try %u of %u): %s",
+                      state->transfer->attempts, state->transfer->account->retry.attempts, why);
+        lane_failed(fetch, state->lane, err, clock_mono_ms());
+    }
     again_or_end(fetch, state, NULL);
 }
 
@@ -335,10 +339,11 @@ static void landed_with_reply(struct fetch *fetch, struct fetch_state *state)
                    "the connection was closed within the reply's headers");
     } else if (is_redirect(status) && location && account->redirects != REDIRECT_NONE) {
         follow_redirect(fetch, state, location);
-    } else if (status == METHOD_NOT_ALLOWED && state->try.request->body && !state->try.get_url) {
+    } else if (status == METHOD_NOT_ALLOWED && state->try.request->body && !state->try.get_url &&
+               !account->is_sink) {
         fetch_try_use_get(&state->try);
         fly(fetch, state);
-    } else if (status >= 200 && status < 300 &&
+    } else if (status >= 200 && status < 300 && !account->is_sink &&
                retry_is_cut_short(fetch_try_header(&state->try, "Content-Type"), body.bytes,
                                   body.n_bytes)) {
         try_failed(fetch, state, ERR_UPSTREAM, "store_bad_response", "the reply was cut short");
@@ -363,15 +368,15 @@ static void landed_with_error(struct fetch *fetch, struct fetch_state *state, CU
              try->curl_text[0] ? try->curl_text : curl_easy_strerror(result));
     if (try->is_too_large) {
         end_with(fetch, state, ERR_UPSTREAM, "store_response_too_large",
-                 "the metric store's reply is larger than the account's maxResponseBytes, or its "
-                 "headers are larger than 64 KiB");
+                 "the reply is larger than the account's maxResponseBytes, or its headers are "
+                 "larger than 64 KiB");
         return;
     }
     if (try->is_address_refused && result == CURLE_COULDNT_CONNECT) {
         end_with(fetch, state, ERR_UPSTREAM,
                  try->n_hops ? "store_redirect" : "store_address_refused",
-                 "the metric store's name leads to a link-local, metadata, multicast or reserved "
-                 "address, which is never contacted");
+                 "the host's name leads to a link-local, metadata, multicast or reserved address, "
+                 "which is never contacted");
         return;
     }
     switch (result) {
@@ -551,7 +556,7 @@ static void sweep(struct fetch *fetch, int64_t now_ms)
                 end_as_known(fetch, state);
             else
                 end_with(fetch, state, ERR_TIMEOUT, "store_unavailable",
-                         "could not get a reply from the metric store in the time given");
+                         "could not get a reply in the time given");
         } else if (state->phase == PHASE_FLYING && (why = too_slow(state, now_ms))) {
             pull_out(fetch, state);
             try_failed(fetch, state, ERR_TIMEOUT, "store_unavailable", why);

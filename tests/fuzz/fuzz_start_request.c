@@ -22,7 +22,8 @@ static void plan(const json_t *body, struct arena *arena)
     json_keep(view, arena);
     if (execution_request_decode(json_object_get(body, "executionRequest"), arena, &request,
                                  &err) == ERR_OK &&
-        plan_build(view, request, account, arena, &out, &err) == ERR_OK &&
+        plan_build(view, request, &(struct plan_accounts){.run = account}, arena, &out, &err) ==
+            ERR_OK &&
         (out->n_metrics == 0 || !out->queries[SIDE_CONTROL][0].text))
         abort();
 }

@@ -43,7 +43,7 @@ static struct canary_plan *plan(const char *config_text, const char *request_tex
         return NULL;
     json_keep(view, arena);
     if (execution_request_decode(read_text(request_text, arena), arena, &request, err) ||
-        plan_build(view, request, account, arena, &out, err))
+        plan_build(view, request, &(struct plan_accounts){.run = account}, arena, &out, err))
         return NULL;
     return out;
 }

@@ -238,7 +238,8 @@ static void the_native_shape(void **state)
                         json_string_value(json_object_get(account->options, "scopeLabel")));
     assert_int_equal(ROLE_CONFIGURATIONS, account_of(s, "kept")->roles);
     assert_int_equal(ROLE_OBJECTS, account_of(s, "serinus")->roles); /* what nobody has */
-    assert_notice(s, "without effect in this version: http.external_url");
+    assert_string_equal("https://canary.example.com", s->external_url);
+    assert_false(has_notice(s, "without effect"));
     assert_false(has_notice(s, "not known"));
     assert_int_equal(ERR_OK, settings_listen_check(s, &err));
     settings_free(s);

@@ -1,47 +1,17 @@
 /* The archive, lists of ids, and what deleting leaves. */
-#include "tests/support.h"
-
-#include "analyzer/store.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-struct fixture {
-    char dir[64];
-    struct store *store;
-    struct arena *arena;
-};
+#include "tests/unit/analyzer/store_fixture.h"
 
 static const struct entry_page all = {.limit = 100};
 
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    struct error err = {0};
-
-    snprintf(f->dir, sizeof(f->dir), "/tmp/serinus-archive-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->arena = arena_create();
-    if (store_open(f->dir, NULL, &f->store, &err))
-        fail_msg("%s", err.message);
-    *state = f;
+    *state = open_fixture();
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"serinus.db", "serinus.db-wal", "serinus.db-shm",
-                                        "serinus.db.lock"};
-    struct fixture *f = *state;
-
-    store_close(f->store);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        unlink(arena_printf(f->arena, "%s/%s", f->dir, names[i]));
-    rmdir(f->dir);
-    arena_free(f->arena);
-    free(f);
+    close_fixture(*state);
     return 0;
 }
 
@@ -58,13 +28,13 @@ static void put_execution(struct fixture *f, const char *id, enum execution_kind
     };
     struct error err = {0};
 
-    assert_int_equal(ERR_OK, store_execution_accept(f->store, &execution, &err));
+    assert_int_equal(ERR_OK, accept_one(f->store, &execution, &err));
     if (!has_ended)
         return;
     execution.state = EXECUTION_CANCELLED;
     execution.ended_unix_ms = created_unix_ms + 1000;
     execution.body = str_of("{\"own\":true}");
-    assert_int_equal(ERR_OK, store_execution_finish(f->store, &execution, NULL, 0, &err));
+    assert_int_equal(ERR_OK, finish_one(f->store, &execution, NULL, 0, &err));
 }
 
 /* "id@time id@time" */
