@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include <stdbool.h>
 
 struct http_header {
     const char *name, *value;
@@ -20,6 +21,7 @@ struct http_request {
     size_t n_headers;
     const char *body; /* NULL for none */
     size_t n_body_bytes;
+    bool is_stream; /* the reply may trickle; the time for the whole is what limits it */
     enum reply_advice (*advice)(long status, struct str body); /* quick; NULL: REPLY_BY_STATUS */
 };
 
