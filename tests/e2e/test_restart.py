@@ -8,15 +8,13 @@ import time
 
 import pytest
 import requests
-import simulated_time
-from conftest import (WINDOW, canary_request, demo_config, kayenta_yml, matrix, one_metric_config, run_cli,
-                      wait_until)
+from conftest import (WINDOW, canary_request, demo_config, kayenta_yml, matrix, needs_faketime,
+                      one_metric_config, run_cli, wait_until)
 from crash import CrashRun
 
 SEED = int(os.environ.get("SEED", "1"))
 KILLS = int(os.environ.get("KILLS", "1000"))
 KILLS_PER_FOLDER = 50
-needs_faketime = pytest.mark.skipif(not simulated_time.is_available(), reason="needs libfaketime, and no sanitizer")
 CPU = {"metricName": "cpu", "customInlineTemplate": 'version="${scope}"'}
 
 
