@@ -84,7 +84,7 @@ enum err_code call_count(const struct api_call *call, const char *name, size_t d
     *out = default_value;
     if (find_one(call, name, &text, err))
         return err->code;
-    if (!text)
+    if (!text || *text == '\0')
         return ERR_OK;
     n_digits = strspn(text, "0123456789");
     errno = 0;

@@ -70,8 +70,8 @@ MUST_CHECK enum err_code call_params(const struct api_call *call, const struct c
 void call_list(const struct api_call *call, const char *name, const char *const **out,
                size_t *n_out);
 
-/* A whole number in [1, max], or the default when absent.
- * Errors: ERR_INVALID, reason bad_parameter (empty included) or repeated_parameter. */
+/* A whole number in [1, max], or the default when absent or empty.
+ * Errors: ERR_INVALID, reason bad_parameter or repeated_parameter. */
 MUST_CHECK enum err_code call_count(const struct api_call *call, const char *name,
                                     size_t default_value, size_t max, size_t *out,
                                     struct error *err);
