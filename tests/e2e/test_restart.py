@@ -37,10 +37,6 @@ def test_an_accepted_execution_is_finished_after_kill(start_serinus, scripted_st
     assert [body["pipelineId"] for body in listed] == ids[::-1]
 
 
-KEEPS_SAMPLES = False  # what was fetched before a kill is not asked again
-
-
-@pytest.mark.skipif(not KEEPS_SAMPLES, reason="samples are not kept yet")
 def test_finished_queries_are_not_asked_again(start_serinus, scripted_store):
     """One of two metrics is there when the kill comes, the other one hangs."""
     gate = threading.Event()
