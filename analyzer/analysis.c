@@ -192,10 +192,12 @@ static enum err_code end(struct analyzer *analyzer, struct analysis *analysis,
     ended.verdict = status == ANALYSIS_CANCELED || why ? "" : verdict_of(analysis);
     ended.score = *ended.verdict ? analysis->judgements[n - 1].score : NAN;
     if ((lease ? analyzer_finish(analyzer, &ending, err)
-               : store_execution_finish(analyzer->store, &ending, err)) == ERR_OK)
+               : store_execution_finish(analyzer->store, &ending, err)) == ERR_OK) {
+        analyzer_tell(analyzer, EVENT_FINISHED, &ended);
         log_info(analyzer->log, "analysis ended", LOG_STR("analysis", analysis->row->id),
                  LOG_STR("application", analysis->row->application),
                  LOG_STR("verdict", ended.verdict), LOG_I64("judgements", n));
+    }
     return err->code;
 }
 
@@ -258,7 +260,9 @@ static enum err_code begin_next(struct analyzer *analyzer, struct analysis *anal
     analysis->n_judgements = i + 1;
     order.parent_body = report(analysis, ANALYSIS_RUNNING, NULL);
     analysis->n_judgements = i; /* until it is stored */
-    return analyzer_accept(analyzer, &order, analysis->arena, &id, err);
+    if (analyzer_accept(analyzer, &order, analysis->arena, &id, err) == ERR_OK && i == 0)
+        analyzer_tell(analyzer, EVENT_STARTED, analysis->row);
+    return err->code;
 }
 
 /* False when the claim's slot has been passed on. */
@@ -369,8 +373,11 @@ static enum err_code store_accepted(struct analyzer *analyzer, const char *id,
         acceptance.execution.due_unix_ms = now_unix_ms;
     acceptance.execution.submission = str_of(json_write_arena(submission, arena));
     acceptance.execution.body = report(&analysis, ANALYSIS_RUNNING, NULL);
-    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK)
+    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK) {
+        if (strcmp(*out_id, id) == 0)
+            analyzer_tell(analyzer, EVENT_ACCEPTED, &acceptance.execution);
         scheduler_nudge(analyzer->scheduler);
+    }
     return err->code;
 }
 

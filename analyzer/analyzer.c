@@ -146,8 +146,10 @@ static enum err_code store_accepted(struct analyzer *analyzer, struct live *live
 
     json_write(live->submission, &text);
     acceptance.execution.submission = strbuf_view(&text);
-    (void)(store_execution_accept(analyzer->store, &acceptance, arena, out_id, &live->lease, err) ==
-           ERR_OK);
+    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &live->lease, err) ==
+            ERR_OK &&
+        strcmp(*out_id, live->id) == 0)
+        analyzer_tell(analyzer, EVENT_ACCEPTED, &acceptance.execution);
     strbuf_clear(&text);
     return err->code;
 }
@@ -223,6 +225,7 @@ enum err_code analyzer_create(const struct settings *settings, struct log *log,
     pthread_mutex_init(&analyzer->lock, NULL);
     analyzer->verdicts = json_object();
     analyzer->metadata = metadata_cache_create(settings->n_accounts);
+    analyzer->events = events_create(EVENTS_MAX_COUNT, EVENTS_MAX_BYTES, events_first_id());
     if (store_open(settings->data_dir, log, &analyzer->store, err) ||
         fetch_create(log, &analyzer->fetch, err) ||
         worker_pool_create("analyzer", settings->workers, &analyzer->pool, err) ||
@@ -259,6 +262,7 @@ void analyzer_free(struct analyzer *analyzer)
     store_close(analyzer->store);
     json_decref(analyzer->verdicts);
     metadata_cache_free(analyzer->metadata);
+    events_free(analyzer->events);
     pthread_mutex_destroy(&analyzer->lock);
     free(analyzer);
 }

@@ -123,6 +123,7 @@ static void end_job(void *ctx)
     report_status(&live->frozen, execution, true, &body);
     ended.body = strbuf_view(&body);
     if (analyzer_finish(analyzer, &ending, &err) == ERR_OK) {
+        analyzer_tell_live(EVENT_FINISHED, live, &ended);
         analyzer_count(analyzer, live, execution);
         log_store_warnings(live, execution);
         log_end(live, execution);
@@ -196,8 +197,10 @@ void analyzer_fail(struct analyzer *analyzer, const struct stored_execution *exe
         else
             report_unplannable(&frozen, why, &body);
         ended.body = strbuf_view(&body);
-        if (analyzer_finish(analyzer, &ending, &err) == ERR_OK)
+        if (analyzer_finish(analyzer, &ending, &err) == ERR_OK) {
+            analyzer_tell(analyzer, EVENT_FINISHED, &ended);
             analyzer_count_end(analyzer, ended.state);
+        }
     }
     if (err.code && err.code != ERR_CONFLICT)
         log_error(analyzer->log, "execution could not be stored",
@@ -226,6 +229,7 @@ static enum err_code store_cancelled(struct analyzer *analyzer, const char *id,
     if (store_execution_finish(analyzer->store, &ending, err) == ERR_CONFLICT)
         *err = (struct error){0};
     else if (!err->code) {
+        analyzer_tell_end(analyzer, id);
         analyzer_count_end(analyzer, EXECUTION_CANCELLED);
         scheduler_nudge(analyzer->scheduler);
     }

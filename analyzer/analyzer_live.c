@@ -164,6 +164,7 @@ void live_start(struct analyzer *analyzer, struct live *live)
     analyzer->n_queries_running += n_queries(live);
     pthread_mutex_unlock(&analyzer->lock);
     analyzer_count_lag(analyzer, now_unix_ms - live->due_unix_ms);
+    analyzer_tell_live(EVENT_STARTED, live, NULL);
     execution_start(live->execution);
 }
 

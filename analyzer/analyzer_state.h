@@ -3,6 +3,7 @@
 #define ANALYZER_ANALYZER_STATE_H
 
 #include "analyzer/analyzer.h"
+#include "analyzer/events.h"
 #include "analyzer/execution.h"
 #include "analyzer/report.h"
 #include "analyzer/scheduler.h"
@@ -54,6 +55,7 @@ struct analyzer {
     struct scheduler *scheduler;
     int64_t next_save_mono_ms; /* the scheduler's own */
     struct metadata_cache *metadata;
+    struct events *events;
     atomic_bool is_draining;
     atomic_bool is_paused; /* what waits is not taken up */
 
@@ -147,6 +149,18 @@ struct order {
 MUST_CHECK enum err_code analyzer_accept(struct analyzer *analyzer, const struct order *order,
                                          struct arena *arena, const char **out_id,
                                          struct error *err);
+
+/* --- telling who follows (analyzer_follow.c) --- */
+
+/* What has happened to an execution, as its row says. The end of a judgement is also told as an
+ * interval of its analysis. */
+void analyzer_tell(struct analyzer *analyzer, enum event_kind kind,
+                   const struct stored_execution *row);
+/* The same for one that runs; `end` (state, time, verdict, score) is set for EVENT_FINISHED only. */
+void analyzer_tell_live(enum event_kind kind, const struct live *live,
+                        const struct stored_execution *end);
+/* EVENT_FINISHED, its row read from the store. */
+void analyzer_tell_end(struct analyzer *analyzer, const char *id);
 
 /* The answer to a status read of one that runs. */
 struct str live_status(struct live *live, struct arena *arena);
