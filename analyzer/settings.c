@@ -152,6 +152,31 @@ static enum err_code check_security(struct settings_tree *tree, struct settings 
     return ERR_OK;
 }
 
+/* Kayenta's health can be moved; ours stays, where probes are to be pointed. */
+static enum err_code note_management(struct settings_tree *tree, const struct settings *settings,
+                                     struct error *err)
+{
+    const struct setting *port = setting_find(tree->root, "management.server.port");
+    const struct setting *path = setting_find(tree->root, "management.endpoints.web.basePath");
+    int64_t number = settings->listen_port;
+    const char *text = "/";
+
+    if (settings_read_count(tree, "management.server.port", 0, UINT16_MAX, &number, err) ||
+        settings_read_text(tree, "management.endpoints.web.basePath", &text, err))
+        return err->code;
+    if (number != settings->listen_port) {
+        settings_notice(tree, "management.server.port has no effect: health and metrics are on the "
+                              "same port as everything else");
+        settings_drop(tree, port, "health and metrics are on the same port as everything else");
+    }
+    if (strcmp(text, "/") != 0 && strcmp(text, "/actuator") != 0) {
+        settings_notice(tree, "management.endpoints.web.base-path has no effect: health is at "
+                              "/health and /actuator/health, metrics at /metrics");
+        settings_drop(tree, path, "health is at /health and /actuator/health, metrics at /metrics");
+    }
+    return ERR_OK;
+}
+
 /* --- the rest --- */
 
 static enum err_code read_log_level(struct settings_tree *tree, struct settings *settings,
@@ -232,10 +257,6 @@ static enum err_code read_origins(struct settings_tree *tree, struct settings *s
     return ERR_OK;
 }
 
-struct fetch_default {
-    const char *store, *key, *value;
-};
-
 static enum err_code read_fetch_defaults(struct settings_tree *tree, struct settings *settings,
                                          struct error *err)
 {
@@ -260,12 +281,6 @@ static enum err_code read_fetch_defaults(struct settings_tree *tree, struct sett
         settings_show_text(tree, path, setting, value, false);
         found[settings->n_fetch_defaults++] = (struct fetch_default){store, key, value};
     }
-    settings->fetch_project = settings_fetch_default(settings, "prometheus", "project");
-    settings->fetch_resource_type = settings_fetch_default(settings, "prometheus", "resourceType");
-    settings->fetch_location = settings_fetch_default(settings, "prometheus", "location");
-    settings->fetch_scope = settings_fetch_default(settings, "prometheus", "scope");
-    settings->fetch_start = settings_fetch_default(settings, "prometheus", "start");
-    settings->fetch_end = settings_fetch_default(settings, "prometheus", "end");
     return ERR_OK;
 }
 
@@ -286,24 +301,25 @@ static enum err_code read_general(struct settings_tree *tree, struct settings *s
 {
     const char *state_dir = getenv("STATE_DIRECTORY"); /* systemd */
     int64_t workers = sysconf(_SC_NPROCESSORS_ONLN);
+    bool has_analyses = true;
 
     settings->listen_host = DEFAULT_HOST;
-    settings->has_analyses = true;
     settings->data_dir =
         state_dir && *state_dir ? arena_strdup(tree->arena, state_dir) : DEFAULT_DATA_DIR;
     if (workers < 1 || workers > MAX_DEFAULT_WORKERS)
         workers = workers < 1 ? 1 : MAX_DEFAULT_WORKERS;
-    if (read_listen(tree, settings, err) || check_security(tree, settings, err) ||
-        read_log_level(tree, settings, err) || read_store(tree, settings, err) ||
-        read_origins(tree, settings, err) || read_fetch_defaults(tree, settings, err) ||
+    if (read_listen(tree, settings, err) || note_management(tree, settings, err) ||
+        check_security(tree, settings, err) || read_log_level(tree, settings, err) ||
+        read_store(tree, settings, err) || read_origins(tree, settings, err) ||
+        read_fetch_defaults(tree, settings, err) ||
         settings_read_count(tree, "analysis.workers", 1, MAX_WORKERS, &workers, err) ||
         settings_read_flag(tree, "kayenta.disable.metricname.validation",
                            &settings->metric_names_unchecked, err) ||
-        settings_read_flag(tree, "kayenta.standaloneCanaryAnalysis.enabled",
-                           &settings->has_analyses, err) ||
+        settings_read_flag(tree, "kayenta.standaloneCanaryAnalysis.enabled", &has_analyses, err) ||
         settings_read_texts(tree, "http.allowed_hosts", &settings->allowed_hosts,
                             &settings->n_allowed_hosts, err))
         return err->code;
+    settings->has_no_analyses = !has_analyses;
     settings->workers = (unsigned)workers;
     return ERR_OK;
 }

@@ -50,8 +50,12 @@ struct settings_sink {
     const struct account *account;   /* how to get there: headers, credentials, timeouts */
 };
 
-struct setting_line;  /* settings_tree.h */
-struct fetch_default; /* see settings_fetch_default() */
+/* kayenta.<store>.testControllerDefaults.<key> */
+struct fetch_default {
+    const char *store, *key, *value;
+};
+
+struct setting_line; /* settings_tree.h */
 
 struct settings {
     struct arena *arena;     /* owns everything below */
@@ -61,15 +65,12 @@ struct settings {
     unsigned workers;
     enum log_level log_level;
     bool metric_names_unchecked;      /* kayenta.disable.metricname.validation */
-    bool has_analyses;                /* kayenta.standaloneCanaryAnalysis.enabled; default true */
+    bool has_no_analyses;             /* kayenta.standaloneCanaryAnalysis.enabled is false */
     bool no_auth_accepted;            /* auth.mode none and auth.i_accept_no_auth */
     const char *const *allowed_hosts; /* besides loopback names, in loopback mode */
     size_t n_allowed_hosts;
     const char *const *cors_origins;
     size_t n_cors_origins;
-    /* kayenta.prometheus.test-controller-defaults, NULL where not set */
-    const char *fetch_project, *fetch_resource_type, *fetch_location, *fetch_scope, *fetch_start,
-        *fetch_end;
     struct settings_account *accounts; /* in the order configured */
     size_t n_accounts;
     struct settings_sink *sinks; /* in the order configured */

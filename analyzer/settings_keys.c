@@ -231,8 +231,8 @@ const struct known_setting known_settings[] = {
     {"kayenta.includeSpringSecurityAuthenticationInPipelineContext", SETTING_NO_EFFECT},
     {"kayenta.index.**", SETTING_NO_EFFECT},
     {"kayenta.dataMigration.**", SETTING_NO_EFFECT},
-    {"management.server.port", SETTING_NO_EFFECT},
-    {"management.endpoints.web.basePath", SETTING_NO_EFFECT},
+    {"management.server.port", SETTING_FOLDED},
+    {"management.endpoints.web.basePath", SETTING_FOLDED},
 
     {"redis.**", SETTING_FOREIGN},
     {"keiko.**", SETTING_FOREIGN},

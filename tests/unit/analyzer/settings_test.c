@@ -142,16 +142,16 @@ static void a_kayenta_file_loads_as_it_is(void **state)
     assert_shown(s, "kayenta-s3",
                  "{\"bucket\":\"kayenta-prod\",\"region\":\"eu-west-1\","
                  "\"rootFolder\":\"kayenta\"}");
-    assert_string_equal("acme", s->fetch_project);
-    assert_null(s->fetch_resource_type);
-    assert_string_equal("eu-west-1", s->fetch_location);
-    assert_string_equal("checkout", s->fetch_scope);
-    assert_string_equal("2026-08-20T10:00:00Z", s->fetch_start);
-    assert_string_equal("2026-08-20T11:00:00Z", s->fetch_end);
+    assert_string_equal("acme", settings_fetch_default(s, "prometheus", "project"));
+    assert_null(settings_fetch_default(s, "prometheus", "resourceType"));
+    assert_string_equal("eu-west-1", settings_fetch_default(s, "prometheus", "location"));
+    assert_string_equal("checkout", settings_fetch_default(s, "prometheus", "scope"));
+    assert_string_equal("2026-08-20T10:00:00Z", settings_fetch_default(s, "prometheus", "start"));
+    assert_string_equal("2026-08-20T11:00:00Z", settings_fetch_default(s, "prometheus", "end"));
     assert_notice(
         s, "ignored, for this service has no such part: redis, management.endpoints.web.exposure");
     assert_notice(s, "data of kayenta-s3 is kept in this service's own result store");
-    assert_true(s->has_analyses);
+    assert_false(s->has_no_analyses);
     assert_false(has_notice(s, "hunter"));
     assert_false(has_notice(s, "not known"));
     settings_free(s);
