@@ -230,6 +230,7 @@ enum err_code analyzer_create(const struct settings *settings, struct log *log,
         fetch_create(log, &analyzer->fetch, err) ||
         worker_pool_create("analyzer", settings->workers, &analyzer->pool, err) ||
         worker_pool_create("steps", STEP_THREADS, &analyzer->steps, err) ||
+        notify_create(settings, analyzer->store, analyzer->fetch, log, &analyzer->notify, err) ||
         scheduler_create(analyzer_look, analyzer, &analyzer->scheduler, err)) {
         analyzer_free(analyzer);
         return err->code;
@@ -249,6 +250,8 @@ void analyzer_free(struct analyzer *analyzer)
         return;
     analyzer_drain(analyzer);
     scheduler_stop(analyzer->scheduler);
+    if (analyzer->notify)
+        notify_stop(analyzer->notify);
     if (analyzer->fetch)
         fetch_stop(analyzer->fetch); /* what is under way ends as cancelled ... */
     worker_pool_stop(
@@ -256,6 +259,7 @@ void analyzer_free(struct analyzer *analyzer)
     worker_pool_stop(analyzer->pool);
     worker_pool_free(analyzer->steps);
     worker_pool_free(analyzer->pool);
+    notify_free(analyzer->notify);
     fetch_free(analyzer->fetch);
     scheduler_free(analyzer->scheduler);
     live_forget_all(analyzer);
