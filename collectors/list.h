@@ -1,4 +1,5 @@
 /* collectors/list.h -- one line per metric store. */
+COLLECTOR(atlas)
 COLLECTOR(datadog)
 COLLECTOR(newrelic)
 COLLECTOR(signalfx)

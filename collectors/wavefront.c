@@ -162,7 +162,8 @@ static bool on_open(void *ctx, int place, int parent)
         return true;
     default:
         return (parent != TAGS && parent != POINT) ||
-               json_stream_bad(&r->stream, "a list or an object stands where a single value should");
+               json_stream_bad(&r->stream,
+                               "a list or an object stands where a single value should");
     }
 }
 
@@ -226,9 +227,9 @@ static bool on_scalar(void *ctx, int place, const char *key, enum json_kind kind
 static enum err_code check_reply(struct reader *r, const struct account *account)
 {
     if (r->error_type || r->error_text) {
-        const char *words = arena_printf(
-            r->arena, "%s%s%s", r->error_type ? r->error_type : "",
-            r->error_type && r->error_text ? ": " : "", r->error_text ? r->error_text : "");
+        const char *words = arena_printf(r->arena, "%s%s%s", r->error_type ? r->error_type : "",
+                                         r->error_type && r->error_text ? ": " : "",
+                                         r->error_text ? r->error_text : "");
 
         return error_because(
             r->stream.err, ERR_UPSTREAM, "store_error", "the query failed: %s",

@@ -90,9 +90,9 @@ static void wavefront_query_text_limit(void **state)
 /* 03-gap.request.txt, but for the name of who asks. */
 static void wavefront_request(void **state)
 {
-    struct subject s = subject_of_text(
-        "wavefront", "{'baseUrl':'https://acme.wavefront.com/','apiToken':'t0ken'}",
-        "{'start':'2026-01-01T00:00:00Z','end':'2026-01-01T00:06:00Z','step':60}");
+    struct subject s =
+        subject_of_text("wavefront", "{'baseUrl':'https://acme.wavefront.com/','apiToken':'t0ken'}",
+                        "{'start':'2026-01-01T00:00:00Z','end':'2026-01-01T00:06:00Z','step':60}");
     const char *text;
     struct http_request_list list;
     char *recorded = read_file(FOLDER "03-gap.request.txt", NULL);
@@ -123,8 +123,8 @@ static void wavefront_granularities(void **state)
     static const struct {
         int64_t step_s;
         const char *expected;
-    } cases[] = {{1, "&g=s&"},    {59, "&g=s&"},   {60, "&g=m&"},    {90, "&g=s&"},
-                 {300, "&g=m&"},  {3600, "&g=h&"}, {5400, "&g=m&"},  {7200, "&g=h&"},
+    } cases[] = {{1, "&g=s&"},     {59, "&g=s&"},    {60, "&g=m&"},   {90, "&g=s&"},
+                 {300, "&g=m&"},   {3600, "&g=h&"},  {5400, "&g=m&"}, {7200, "&g=h&"},
                  {86400, "&g=d&"}, {172800, "&g=d&"}};
 
     (void)state;
@@ -250,8 +250,7 @@ static void wavefront_secrets_stay_secret(void **state)
                      subject_parse_text(&s, "q", "{'errorType':'E','errorMessage':'canary-5d1e'}"));
     assert_string_equal("the query failed: E: ***", s.err.message);
     s.err = (struct error){0};
-    assert_int_equal(ERR_OK,
-                     subject_parse_text(&s, "q", "{'query':'q','warnings':'canary-5d1e'}"));
+    assert_int_equal(ERR_OK, subject_parse_text(&s, "q", "{'query':'q','warnings':'canary-5d1e'}"));
     assert_string_equal("***", tag_map_get(&s.sets.sets[0].attributes, "warnings"));
     subject_free(&s);
 }
