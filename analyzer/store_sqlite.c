@@ -114,19 +114,108 @@ static enum err_code create_folder(const char *data_dir, struct error *err)
     return ERR_OK;
 }
 
+/* How far a database has come. */
+struct position {
+    bool has_schema; /* the one we know, so that it can be read as it is */
+    sqlite3_int64 sequence;
+    char store_id[STORE_ID_BYTES];
+};
+
+/* Of one that need not be ours yet. */
+static enum err_code read_position(struct sqlite_conn *conn, struct position *out,
+                                   struct error *err)
+{
+    sqlite3_int64 version;
+    sqlite3_stmt *stmt = NULL;
+
+    if (sqlite_schema_version(conn, &version, err))
+        return err->code;
+    out->has_schema = version == sqlite_schema_newest();
+    if (version == 0)
+        return ERR_OK;
+    if (sqlite3_prepare_v2(conn->db, "SELECT sequence, store_id FROM meta", -1, &stmt, NULL) !=
+            SQLITE_OK ||
+        sqlite3_step(stmt) != SQLITE_ROW) {
+        sqlite_error(conn, "read how far the database has come", err);
+    } else {
+        out->sequence = sqlite3_column_int64(stmt, 0);
+        snprintf(out->store_id, sizeof(out->store_id), "%s",
+                 (const char *)sqlite3_column_text(stmt, 1));
+    }
+    sqlite3_finalize(stmt);
+    return err->code;
+}
+
+/* ERR_BUSY when the database lacks what has been acknowledged. */
+static enum err_code check_position(const struct store *store, const struct position *position,
+                                    struct error *err)
+{
+    const struct audit *audit = &store->audit;
+
+    if (!audit->has_record ||
+        (position->sequence >= audit->sequence && strcmp(position->store_id, audit->store_id) == 0))
+        return ERR_OK;
+    return error_because(
+        err, ERR_BUSY, "store_rollback_detected",
+        "the database has lost something that was acknowledged: it has come to commit %" PRId64
+        ", and \"%s\" knows of %" PRId64 "%s. It is not written to. Put the right database in its "
+        "place, or run \"serinus store accept-rollback\" to go on with this one",
+        (int64_t)position->sequence, audit->path, (int64_t)audit->sequence,
+        strcmp(position->store_id, audit->store_id) != 0 ? " of another database" : "");
+}
+
+/* A database that is ahead was cut off between a commit and its record. Without a record both
+ * slots are written, so that their room on the disk is taken. */
+static enum err_code catch_up(struct store *store, struct sqlite_conn *conn, struct error *err)
+{
+    struct position position = {0};
+    bool is_new = !store->audit.has_record;
+
+    if (read_position(conn, &position, err))
+        return err->code;
+    if (!is_new && position.sequence == store->audit.sequence)
+        return ERR_OK;
+    if (audit_write(&store->audit, position.store_id, position.sequence, err) || !is_new)
+        return err->code;
+    return audit_write(&store->audit, position.store_id, position.sequence, err);
+}
+
+/* Up to date and ready to be written to, unless `rollback` says that it must not be. */
+static enum err_code prepare(struct store *store, struct sqlite_conn *conn, struct error *rollback,
+                             struct error *err)
+{
+    struct position position = {0};
+
+    if (read_position(conn, &position, err))
+        return err->code;
+    if (check_position(store, &position, rollback)) {
+        store->is_unreadable = !position.has_schema;
+        return ERR_OK;
+    }
+    if (sqlite_schema_migrate(conn, store->db_path, err) || sqlite_leases_void(conn, err) ||
+        catch_up(store, conn, err))
+        return err->code;
+    sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return ERR_OK;
+}
+
 static enum err_code open_writer(struct store *store, struct error *err)
 {
     struct sqlite_conn conn = {0};
+    struct error rollback = {0}, why = {0};
 
     if (sqlite_conn_open(&conn, store->db_path, store->vfs.name, SQLITE_WRITER, err) ||
         sqlite_schema_check(&conn, store->db_path, err) ||
-        sqlite_schema_migrate(&conn, store->db_path, err) || sqlite_leases_void(&conn, err)) {
+        (prepare(store, &conn, &rollback, &why) &&
+         sqlite_open_error(&conn, store->db_path, &why, err))) {
         sqlite_conn_close(&conn);
         return err->code;
     }
-    store->writer = sqlite_writer_create(&conn, store->log);
+    store->writer = sqlite_writer_create(&conn, &store->audit, &store->vfs, store->log);
     if (!store->writer)
         return error_set(err, ERR_STORAGE, "could not start the writer thread");
+    if (rollback.code)
+        sqlite_writer_refuse(store->writer, &rollback);
     return ERR_OK;
 }
 
@@ -142,7 +231,10 @@ enum err_code store_open(const char *data_dir, struct log *log, struct store **o
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->reader_free, NULL);
     if (create_folder(data_dir, err) || take_lock(store, err) || create_file(store, err) ||
-        sqlite_vfs_register(&store->vfs, err) || open_writer(store, err)) {
+        sqlite_vfs_register(&store->vfs, err) ||
+        audit_open(&store->audit, &store->vfs.base, data_dir, err) || open_writer(store, err) ||
+        sqlite_verify_start(store->db_path, &store->vfs, store->writer, store->log, &store->verify,
+                            err)) {
         store_close(store);
         return err->code;
     }
@@ -156,11 +248,13 @@ void store_close(struct store *store)
 
     if (!store)
         return;
+    sqlite_verify_stop(store->verify);
     if (store->writer && store_leases_give_back(store, &ignored))
         log_warn(store->log, "leases not given back", LOG_STR("error", ignored.message));
     for (size_t i = 0; i < STORE_READERS; i++)
         sqlite_conn_close(&store->readers[i]);
     sqlite_writer_free(store->writer);
+    audit_close(&store->audit);
     sqlite_vfs_unregister(&store->vfs);
     if (store->lock_fd >= 0)
         close(store->lock_fd);
@@ -175,6 +269,8 @@ struct sqlite_conn *store_reader_take(struct store *store, struct error *err)
 {
     struct sqlite_conn *reader = NULL;
 
+    if (store->is_unreadable && sqlite_writer_refusal(store->writer, err))
+        return NULL;
     pthread_mutex_lock(&store->lock);
     while (!reader) {
         for (size_t i = 0; i < STORE_READERS && !reader; i++) {
@@ -226,10 +322,10 @@ enum err_code store_disk_check(const struct store *store, struct error *err)
     return ERR_OK;
 }
 
-enum err_code store_write(struct store *store, sqlite_write_fn *write, const void *args,
-                          struct error *err)
+enum err_code store_write(struct store *store, enum sqlite_write_kind kind, sqlite_write_fn *write,
+                          const void *args, struct error *err)
 {
-    return sqlite_writer_run(store->writer, write, args, err);
+    return sqlite_writer_run(store->writer, kind, write, args, err);
 }
 
 enum err_code store_read_number(struct store *store, enum sqlite_sql sql, int64_t *out,
@@ -264,7 +360,16 @@ enum err_code store_check(struct store *store, struct error *err)
 {
     if (store_disk_check(store, err))
         return err->code;
-    return store_write(store, write_nothing, NULL, err);
+    return store_write(store, WRITE_UNCOUNTED, write_nothing, NULL, err);
+}
+
+enum err_code store_failure(struct store *store, struct error *err)
+{
+    struct error refusal = {0};
+
+    if (sqlite_writer_refusal(store->writer, &refusal) == ERR_IO)
+        *err = refusal;
+    return err->code;
 }
 
 struct store_counters store_counters_read(struct store *store)

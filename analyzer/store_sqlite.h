@@ -4,8 +4,10 @@
 #define ANALYZER_STORE_SQLITE_H
 
 #include "analyzer/store.h"
+#include "analyzer/store_sqlite_audit.h"
 #include "analyzer/store_sqlite_conn.h"
 #include "analyzer/store_sqlite_schema.h"
+#include "analyzer/store_sqlite_verify.h"
 #include "analyzer/store_sqlite_vfs.h"
 #include "analyzer/store_sqlite_writer.h"
 #include <pthread.h>
@@ -17,7 +19,10 @@ struct store {
     int lock_fd;
     struct log *log;
     struct sqlite_vfs vfs;
+    struct audit audit; /* the writer's once that runs */
     struct sqlite_writer *writer;
+    struct sqlite_verify *verify;
+    bool is_unreadable;   /* what was put in the database's place lacks our tables */
     pthread_mutex_t lock; /* guards the readers' bookkeeping */
     pthread_cond_t reader_free;
     struct sqlite_conn readers[STORE_READERS];
@@ -32,10 +37,9 @@ void store_reader_give(struct store *store, struct sqlite_conn *reader); /* NULL
 /* ERR_BUSY disk_low when the file system has less than the reserve left. */
 MUST_CHECK enum err_code store_disk_check(const struct store *store, struct error *err);
 
-/* What every writing call goes through: sqlite_writer_run(), unless the store must not be written
- * to. */
-enum err_code store_write(struct store *store, sqlite_write_fn *write, const void *args,
-                          struct error *err);
+/* What every writing call goes through. */
+enum err_code store_write(struct store *store, enum sqlite_write_kind kind, sqlite_write_fn *write,
+                          const void *args, struct error *err);
 
 /* The number that a statement without parameters gives; *out stays when it gives none. */
 MUST_CHECK enum err_code store_read_number(struct store *store, enum sqlite_sql sql, int64_t *out,
