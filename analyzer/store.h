@@ -142,9 +142,9 @@ struct claim {
     unsigned n_crashes; /* times a process died running it since it last made progress */
 };
 
-/* Take up to `limit` executions that are due and nobody's, the longest due first. Of those that have
- * had two crashes or more, one is out at a time, so that only the one to blame goes on collecting
- * them: it may be that something is due and nothing can be had. */
+/* Take up to `limit` executions that are due and nobody's, the longest due first. Of those that
+ * have had two crashes or more, one is out at a time, so that only the one to blame goes on
+ * collecting them: it may be that something is due and nothing can be had. */
 MUST_CHECK enum err_code store_execution_claim(struct store *store, size_t limit,
                                                struct arena *arena, struct claim **out,
                                                size_t *n_out, struct error *err);
@@ -338,9 +338,9 @@ struct store_counters store_counters_read(struct store *store);
 /* Can it be written to? For readiness. */
 MUST_CHECK enum err_code store_check(struct store *store, struct error *err);
 
-/* Has it found, while running, that it must not go on: damage (reason store_damaged), or a disk that
- * lost what it was told to keep (sync_failed)? ERR_IO with what to do: the service should end and
- * say so. Cheap; nothing is written from then on. */
+/* Has it found, while running, that it must not go on: damage (reason store_damaged), or a disk
+ * that lost what it was told to keep (sync_failed)? ERR_IO with what to do: the service should end
+ * and say so. Cheap; nothing is written from then on. */
 MUST_CHECK enum err_code store_failure(struct store *store, struct error *err);
 
 #endif
