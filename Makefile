@@ -183,10 +183,12 @@ fuzz: ## libFuzzer on every parser of outside bytes, FUZZ_SECONDS each
 	@BUILD=$(BUILD)/fuzz scripts/fuzz.sh $(FUZZ_SECONDS)
 
 TORTURE_MINUTES ?= 30
-torture: ## hours of trouble: long fuzzing, kills, soak (TORTURE_MINUTES for each part)
+KILLS ?= 1000
+torture: ## hours of trouble: KILLS kills, then soak and fuzzing for TORTURE_MINUTES each
 	@scripts/deps.sh build demo test fuzz
 	@$(MAKE) --no-print-directory -j$(JOBS) all
-	@SERINUS=$(BINARY) TORTURE_MINUTES=$(TORTURE_MINUTES) $(PYTHON) -m pytest -q -s tests/e2e -m torture
+	@SERINUS=$(BINARY) KILLS=$(KILLS) TORTURE_MINUTES=$(TORTURE_MINUTES) \
+	    $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e -m torture
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$$(( $(TORTURE_MINUTES) * 60 / $(words $(FUZZ_SOURCES) x) ))
 
 fresh-check: ## demo and test inside a minimal Debian 12 root (root needed)

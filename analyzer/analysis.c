@@ -156,7 +156,8 @@ static struct str report(const struct analysis *analysis, enum analysis_status s
 
 /* --- one step --- */
 
-static const char *verdict_of(const struct analysis *analysis)
+/* "" without a score to judge by. */
+static const char *verdict_of(const struct analysis *analysis, struct analysis_verdict *out)
 {
     size_t n = analysis->n_judgements;
     double *scores = arena_array(analysis->arena, double, n);
@@ -166,21 +167,35 @@ static const char *verdict_of(const struct analysis *analysis)
         scores[i] = analysis->judgements[i].score;
     (void)json_to_double(
         json_object_get(json_object_get(analysis->plan.request, "thresholds"), "pass"), &pass);
+    *out = analysis_verdict_of(scores, n, pass, marginal_of(analysis));
     if (n == 0 || analysis->judgements[n - 1].state != EXECUTION_SUCCEEDED)
         return "";
-    if (analysis_verdict_of(scores, n, pass, marginal_of(analysis)).has_passed)
+    if (out->has_passed)
         return "pass";
     return scores[n - 1] <= marginal_of(analysis) ? "fail" : "marginal";
 }
 
-/* `lease` is NULL for a cancel, which does not wait for a store that cannot take it. */
+/* Why the last judgement has no verdict, or NULL. */
+static const char *last_error(const struct analysis *analysis)
+{
+    const struct analysis_judgement *last =
+        analysis->n_judgements ? &analysis->judgements[analysis->n_judgements - 1] : NULL;
+    const json_t *details =
+        json_object_get(json_object_get(last ? last->body : NULL, "exception"), "details");
+
+    return json_string_value(json_array_get(json_object_get(details, "errors"), 0));
+}
+
+/* `lease` is NULL for a cancel. */
 static enum err_code end(struct analyzer *analyzer, struct analysis *analysis,
                          enum analysis_status status, const struct lease *lease,
                          const struct error *why, struct error *err)
 {
     struct stored_execution ended = *analysis->row;
-    const struct ending ending = {.execution = &ended, .lease = lease};
+    struct ending ending = {.execution = &ended, .lease = lease};
+    char text[sizeof(why->message) + sizeof(why->context) + 4];
     size_t n = analysis->n_judgements;
+    struct analysis_verdict verdict = {0};
 
     if (load_judgements(analyzer, analysis, err))
         return err->code;
@@ -189,13 +204,17 @@ static enum err_code end(struct analyzer *analyzer, struct analysis *analysis,
                                                 : EXECUTION_FAILED;
     ended.ended_unix_ms = clock_wall_ms();
     ended.body = report(analysis, status, why);
-    ended.verdict = status == ANALYSIS_CANCELED || why ? "" : verdict_of(analysis);
+    ended.verdict = status == ANALYSIS_CANCELED || why ? "" : verdict_of(analysis, &verdict);
     ended.score = *ended.verdict ? analysis->judgements[n - 1].score : NAN;
-    if ((lease ? analyzer_finish(analyzer, &ending, err)
-               : store_execution_finish(analyzer->store, &ending, err)) == ERR_OK)
+    analyzer_notify(analyzer, analysis->submission, *ended.verdict ? verdict.message : NULL,
+                    why ? error_text(why, text, sizeof(text)) : last_error(analysis),
+                    analysis->arena, &ending);
+    if (analyzer_finish(analyzer, &ending, err) == ERR_OK) {
+        analyzer_tell(analyzer, EVENT_FINISHED, &ended);
         log_info(analyzer->log, "analysis ended", LOG_STR("analysis", analysis->row->id),
                  LOG_STR("application", analysis->row->application),
                  LOG_STR("verdict", ended.verdict), LOG_I64("judgements", n));
+    }
     return err->code;
 }
 
@@ -232,6 +251,7 @@ static json_t *judgement_submission(const struct analysis *analysis, size_t i)
     json_object_set_new(out, "metricSetListId", json_string(id_uuid(uuid)));
     json_object_set_new(out, "metricSetPairListId", json_string(id_uuid(uuid)));
     json_object_set_new(out, "buildTimeMillis", json_integer(clock_wall_ms()));
+    json_object_set_new(out, "interval", json_integer((json_int_t)i + 1));
     if (json_object_get(analysis->submission, "metricAccounts"))
         json_object_set(out, "metricAccounts",
                         json_object_get(analysis->submission, "metricAccounts"));
@@ -258,7 +278,9 @@ static enum err_code begin_next(struct analyzer *analyzer, struct analysis *anal
     analysis->n_judgements = i + 1;
     order.parent_body = report(analysis, ANALYSIS_RUNNING, NULL);
     analysis->n_judgements = i; /* until it is stored */
-    return analyzer_accept(analyzer, &order, analysis->arena, &id, err);
+    if (analyzer_accept(analyzer, &order, analysis->arena, &id, err) == ERR_OK && i == 0)
+        analyzer_tell(analyzer, EVENT_STARTED, analysis->row);
+    return err->code;
 }
 
 /* False when the claim's slot has been passed on. */
@@ -369,8 +391,11 @@ static enum err_code store_accepted(struct analyzer *analyzer, const char *id,
         acceptance.execution.due_unix_ms = now_unix_ms;
     acceptance.execution.submission = str_of(json_write_arena(submission, arena));
     acceptance.execution.body = report(&analysis, ANALYSIS_RUNNING, NULL);
-    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK)
+    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK) {
+        if (strcmp(*out_id, id) == 0)
+            analyzer_tell(analyzer, EVENT_ACCEPTED, &acceptance.execution);
         scheduler_nudge(analyzer->scheduler);
+    }
     return err->code;
 }
 

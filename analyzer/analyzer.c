@@ -146,8 +146,10 @@ static enum err_code store_accepted(struct analyzer *analyzer, struct live *live
 
     json_write(live->submission, &text);
     acceptance.execution.submission = strbuf_view(&text);
-    (void)(store_execution_accept(analyzer->store, &acceptance, arena, out_id, &live->lease, err) ==
-           ERR_OK);
+    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &live->lease, err) ==
+            ERR_OK &&
+        strcmp(*out_id, live->id) == 0)
+        analyzer_tell(analyzer, EVENT_ACCEPTED, &acceptance.execution);
     strbuf_clear(&text);
     return err->code;
 }
@@ -223,10 +225,12 @@ enum err_code analyzer_create(const struct settings *settings, struct log *log,
     pthread_mutex_init(&analyzer->lock, NULL);
     analyzer->verdicts = json_object();
     analyzer->metadata = metadata_cache_create(settings->n_accounts);
+    analyzer->events = events_create(EVENTS_MAX_COUNT, EVENTS_MAX_BYTES, events_first_id());
     if (store_open(settings->data_dir, log, &analyzer->store, err) ||
         fetch_create(log, &analyzer->fetch, err) ||
         worker_pool_create("analyzer", settings->workers, &analyzer->pool, err) ||
         worker_pool_create("steps", STEP_THREADS, &analyzer->steps, err) ||
+        notify_create(settings, analyzer->store, analyzer->fetch, log, &analyzer->notify, err) ||
         scheduler_create(analyzer_look, analyzer, &analyzer->scheduler, err)) {
         analyzer_free(analyzer);
         return err->code;
@@ -246,6 +250,8 @@ void analyzer_free(struct analyzer *analyzer)
         return;
     analyzer_drain(analyzer);
     scheduler_stop(analyzer->scheduler);
+    if (analyzer->notify)
+        notify_stop(analyzer->notify);
     if (analyzer->fetch)
         fetch_stop(analyzer->fetch); /* what is under way ends as cancelled ... */
     worker_pool_stop(
@@ -253,12 +259,14 @@ void analyzer_free(struct analyzer *analyzer)
     worker_pool_stop(analyzer->pool);
     worker_pool_free(analyzer->steps);
     worker_pool_free(analyzer->pool);
+    notify_free(analyzer->notify);
     fetch_free(analyzer->fetch);
     scheduler_free(analyzer->scheduler);
     live_forget_all(analyzer);
     store_close(analyzer->store);
     json_decref(analyzer->verdicts);
     metadata_cache_free(analyzer->metadata);
+    events_free(analyzer->events);
     pthread_mutex_destroy(&analyzer->lock);
     free(analyzer);
 }

@@ -83,6 +83,38 @@ MUST_CHECK enum err_code analyzer_execution_bundle(struct analyzer *analyzer, co
                                                    struct arena *arena, struct str *out,
                                                    struct error *err);
 
+/* --- following executions of all kinds: schema serinus.execution/v1 --- */
+struct events;
+/* What happens to them, as it happens; closed by whoever stops serving. */
+struct events *analyzer_events(struct analyzer *analyzer);
+
+enum follow_detail {
+    FOLLOW_BRIEF, /* as in lists and events */
+    FOLLOW_FULL,
+};
+struct followed {
+    struct str body;
+    bool is_complete;
+    int64_t ended_unix_ms; /* 0: it has not */
+};
+/* Errors: ERR_NOT_FOUND. */
+MUST_CHECK enum err_code analyzer_follow(struct analyzer *analyzer, const char *id,
+                                         enum follow_detail detail, struct arena *arena,
+                                         struct followed *out, struct error *err);
+struct follow_query {
+    const char *application, *config_id, *verdict, *parent_id; /* NULL: any */
+    const char *since, *until; /* of acceptance, as instant_parse_relative() reads it; NULL: any */
+    const char *cursor;        /* nextCursor of the page before; NULL: the first */
+    const char *const *kinds, *const *statuses; /* none: all */
+    size_t n_kinds, n_statuses, limit;
+};
+/* {"items": [brief, newest first], "nextCursor": absent on the last page}.
+ * Errors: ERR_INVALID, reason bad_parameter. */
+MUST_CHECK enum err_code analyzer_follow_list(struct analyzer *analyzer,
+                                              const struct follow_query *query,
+                                              struct arena *arena, struct str *out,
+                                              struct error *err);
+
 /* --- stand-alone analyses: a series of judgements over a lifetime --- */
 struct analysis_start {
     const char *user;           /* NULL or "": "anonymous" */

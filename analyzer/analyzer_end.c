@@ -31,13 +31,56 @@ enum err_code analyzer_finish(struct analyzer *analyzer, const struct ending *en
 {
     while (store_execution_finish(analyzer->store, ending, err) == ERR_BUSY ||
            err->code == ERR_STORAGE) {
-        if (!analyzer_wait_for_store(analyzer, err))
+        if (!ending->lease || !analyzer_wait_for_store(analyzer, err))
             return err->code;
         *err = (struct error){0};
     }
-    if (!err->code)
+    if (!err->code) {
         scheduler_nudge(analyzer->scheduler); /* the analysis it belongs to is due now */
+        if (ending->n_notifications)
+            notify_wake(analyzer->notify);
+    }
     return err->code;
+}
+
+static double threshold(const json_t *request, const char *name)
+{
+    double value = NAN;
+
+    (void)json_to_double(json_object_get(json_object_get(request, "thresholds"), name), &value);
+    return value;
+}
+
+void analyzer_notify(struct analyzer *analyzer, const json_t *submission, const char *reason,
+                     const char *error, struct arena *arena, struct ending *ending)
+{
+    const struct stored_execution *ended = ending->execution;
+    const json_t *request = json_object_get(submission, ended->kind == EXECUTION_ANALYSIS
+                                                            ? "canaryAnalysisExecutionRequest"
+                                                            : "canaryExecutionRequest");
+    const struct notify_facts facts = {
+        .id = ended->id,
+        .application = ended->application,
+        .parent_id = ended->parent_id,
+        .interval = (unsigned)json_integer_value(json_object_get(submission, "interval")),
+        .config_id = ended->config_id,
+        .config_name = ended->config_name,
+        .kind = ended->kind,
+        .state = ended->state,
+        .verdict = ended->verdict,
+        .score = ended->score,
+        .pass = threshold(request, "pass"),
+        .marginal = threshold(request, "marginal"),
+        .reason = reason,
+        .error = error,
+        .created_unix_ms = ended->created_unix_ms,
+        .ended_unix_ms = ended->ended_unix_ms,
+        .site_local = json_object_get(request, "siteLocal"),
+    };
+    struct stored_notification *list;
+
+    notify_bodies(analyzer->settings, &facts, arena, &list, &ending->n_notifications);
+    ending->notifications = list;
 }
 
 static enum execution_state state_of(const struct execution *execution)
@@ -96,13 +139,18 @@ static void end_job(void *ctx)
         .id = live->id,
         .application = live->application,
         .account = live->storage_account,
+        .parent_id = live->parent_id,
+        .config_id = live->config_id,
+        .config_name = live->config_name,
         .state = state_of(execution),
+        .created_unix_ms = json_integer_value(json_object_get(live->submission, "buildTimeMillis")),
         .ended_unix_ms = execution->ended_unix_ms,
         .verdict = result ? verdict_word(result) : "",
         .score = result ? result->score : NAN,
     };
     struct stored_series series[2];
     struct ending ending = {.execution = &ended, .lease = &live->lease, .series = series};
+    char text[sizeof(execution->error.message) + sizeof(execution->error.context) + 4];
     struct error err = {0};
 
     if (execution->judgement.n_pairs) {
@@ -122,7 +170,11 @@ static void end_job(void *ctx)
     }
     report_status(&live->frozen, execution, true, &body);
     ended.body = strbuf_view(&body);
+    analyzer_notify(analyzer, live->submission, result ? result->reason : NULL,
+                    result ? NULL : error_text(&execution->error, text, sizeof(text)),
+                    execution->arena, &ending);
     if (analyzer_finish(analyzer, &ending, &err) == ERR_OK) {
+        analyzer_tell_live(EVENT_FINISHED, live, &ended);
         analyzer_count(analyzer, live, execution);
         log_store_warnings(live, execution);
         log_end(live, execution);
@@ -139,8 +191,7 @@ void analyzer_execution_ended(struct execution *execution)
     struct live *live = execution->ctx;
 
     if (execution->error.code == ERR_CANCELLED)
-        live_remove(live->analyzer,
-                    live); /* its end is stored, or the next start goes on with it */
+        live_remove(live->analyzer, live); /* it is stored as such, or the next start goes on */
     else
         worker_pool_submit(live->analyzer->steps, end_job, live);
 }
@@ -149,13 +200,11 @@ void analyzer_execution_ended(struct execution *execution)
 
 /* What reading, failing and cancelling one need that does not run. */
 static enum err_code freeze(const struct stored_execution *execution, struct arena *arena,
-                            struct report_frozen *out, struct error *err)
+                            json_t **out_submission, struct report_frozen *out, struct error *err)
 {
-    json_t *submission;
-
-    if (json_read(execution->submission, &json_limits_document, &submission, err))
+    if (json_read(execution->submission, &json_limits_document, out_submission, err))
         return err->code;
-    *out = report_freeze(execution->id, json_keep(submission, arena), arena);
+    *out = report_freeze(execution->id, json_keep(*out_submission, arena), arena);
     return ERR_OK;
 }
 
@@ -164,8 +213,9 @@ enum err_code analyzer_waiting_status(const struct stored_execution *execution, 
 {
     struct report_frozen frozen;
     struct strbuf text = {0};
+    json_t *submission;
 
-    if (freeze(execution, arena, &frozen, err))
+    if (freeze(execution, arena, &submission, &frozen, err))
         return err->code;
     report_status(&frozen, NULL, false, &text);
     *out = (struct str){arena_strndup(arena, text.bytes, text.n_bytes), text.n_bytes};
@@ -177,8 +227,9 @@ void analyzer_fail(struct analyzer *analyzer, const struct stored_execution *exe
                    const struct lease *lease, const struct error *why)
 {
     struct stored_execution ended = *execution;
-    const struct ending ending = {.execution = &ended, .lease = lease};
+    struct ending ending = {.execution = &ended, .lease = lease};
     bool is_cancel = why->code == ERR_CANCELLED;
+    json_t *submission;
     struct arena *arena = arena_create();
     struct report_frozen frozen;
     struct strbuf body = {0};
@@ -186,7 +237,7 @@ void analyzer_fail(struct analyzer *analyzer, const struct stored_execution *exe
 
     log_warn(analyzer->log, "execution ended without a run", LOG_STR("execution", execution->id),
              LOG_STR("error", why->message));
-    if (freeze(execution, arena, &frozen, &err) == ERR_OK) {
+    if (freeze(execution, arena, &submission, &frozen, &err) == ERR_OK) {
         ended.state = is_cancel ? EXECUTION_CANCELLED : EXECUTION_FAILED;
         ended.ended_unix_ms = clock_wall_ms();
         ended.verdict = "";
@@ -196,8 +247,11 @@ void analyzer_fail(struct analyzer *analyzer, const struct stored_execution *exe
         else
             report_unplannable(&frozen, why, &body);
         ended.body = strbuf_view(&body);
-        if (analyzer_finish(analyzer, &ending, &err) == ERR_OK)
+        analyzer_notify(analyzer, submission, NULL, why->message, arena, &ending);
+        if (analyzer_finish(analyzer, &ending, &err) == ERR_OK) {
+            analyzer_tell(analyzer, EVENT_FINISHED, &ended);
             analyzer_count_end(analyzer, ended.state);
+        }
     }
     if (err.code && err.code != ERR_CONFLICT)
         log_error(analyzer->log, "execution could not be stored",
@@ -207,27 +261,29 @@ void analyzer_fail(struct analyzer *analyzer, const struct stored_execution *exe
 }
 
 /* The first end that is stored stays: a verdict that was faster stands. */
-static enum err_code store_cancelled(struct analyzer *analyzer, const char *id,
-                                     const struct report_frozen *frozen,
-                                     const struct execution *execution, struct error *err)
+static enum err_code store_cancelled(struct analyzer *analyzer,
+                                     const struct stored_execution *stored,
+                                     const struct execution *execution, struct arena *arena,
+                                     struct error *err)
 {
-    struct stored_execution ended = {
-        .id = id,
-        .state = EXECUTION_CANCELLED,
-        .ended_unix_ms = clock_wall_ms(),
-        .verdict = "",
-        .score = NAN,
-    };
-    const struct ending ending = {.execution = &ended};
+    struct stored_execution ended = *stored;
+    struct ending ending = {.execution = &ended};
+    struct report_frozen frozen;
     struct strbuf body = {0};
+    json_t *submission;
 
-    report_cancelled(frozen, execution, ended.ended_unix_ms, &body);
+    if (freeze(stored, arena, &submission, &frozen, err))
+        return err->code;
+    ended.state = EXECUTION_CANCELLED;
+    ended.ended_unix_ms = clock_wall_ms();
+    report_cancelled(&frozen, execution, ended.ended_unix_ms, &body);
     ended.body = strbuf_view(&body);
-    if (store_execution_finish(analyzer->store, &ending, err) == ERR_CONFLICT)
+    analyzer_notify(analyzer, submission, NULL, NULL, arena, &ending);
+    if (analyzer_finish(analyzer, &ending, err) == ERR_CONFLICT) {
         *err = (struct error){0};
-    else if (!err->code) {
+    } else if (!err->code) {
         analyzer_count_end(analyzer, EXECUTION_CANCELLED);
-        scheduler_nudge(analyzer->scheduler);
+        analyzer_tell(analyzer, EVENT_FINISHED, &ended);
     }
     strbuf_clear(&body);
     return err->code;
@@ -239,18 +295,15 @@ enum err_code analyzer_execution_cancel(struct analyzer *analyzer, const char *i
     struct live *live = live_find(analyzer, id);
     struct arena *arena = arena_create();
     struct stored_execution stored;
-    struct report_frozen frozen;
 
-    if (live) {
-        (void)(store_cancelled(analyzer, id, &live->frozen, live->execution, err) == ERR_OK);
-    } else if (store_execution_get(analyzer->store, id, arena, &stored, err) == ERR_OK &&
-               stored.state == EXECUTION_ACCEPTED &&
-               freeze(&stored, arena, &frozen, err) == ERR_OK &&
-               store_cancelled(analyzer, id, &frozen, NULL, err) == ERR_OK) {
-        live = live_find(analyzer, id); /* taken up in between */
+    if (store_execution_get(analyzer->store, id, arena, &stored, err) == ERR_OK &&
+        stored.state == EXECUTION_ACCEPTED &&
+        store_cancelled(analyzer, &stored, live ? live->execution : NULL, arena, err) == ERR_OK) {
+        if (!live)
+            live = live_find(analyzer, id); /* taken up in between */
+        if (live)
+            execution_cancel(live->execution);
     }
-    if (live && !err->code)
-        execution_cancel(live->execution);
     if (live)
         live_unref(live);
     arena_free(arena);

@@ -183,7 +183,9 @@ enum err_code analyzer_compare(struct analyzer *analyzer, const struct judge_req
     execution->body = analyzer_take_json(compare(&material, configs, arena, &has_failed), arena);
     execution->state = has_failed ? EXECUTION_FAILED : EXECUTION_SUCCEEDED;
     execution->ended_unix_ms = clock_wall_ms();
-    return store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err);
+    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK)
+        analyzer_tell(analyzer, EVENT_FINISHED, execution);
+    return err->code;
 }
 
 enum err_code analyzer_comparison_get(struct analyzer *analyzer, const char *id,

@@ -157,13 +157,18 @@ static size_t n_queries(const struct live *live)
 void live_start(struct analyzer *analyzer, struct live *live)
 {
     int64_t now_unix_ms = clock_wall_ms();
+    bool is_first;
 
     pthread_mutex_lock(&analyzer->lock);
+    is_first = analyzer->n_queries_running == 0;
     if (!tsearch(live, &analyzer->live, compare_ids))
         abort(); /* out of memory */
     analyzer->n_queries_running += n_queries(live);
     pthread_mutex_unlock(&analyzer->lock);
+    if (is_first)
+        scheduler_nudge(analyzer->scheduler); /* from now on it looks after the samples */
     analyzer_count_lag(analyzer, now_unix_ms - live->due_unix_ms);
+    analyzer_tell_live(EVENT_STARTED, live, NULL);
     execution_start(live->execution);
 }
 

@@ -182,6 +182,28 @@ static void put_log(struct analyzer *analyzer, struct strbuf *out)
                       log_count(analyzer->log, level));
 }
 
+static void put_notifications(struct analyzer *analyzer, struct strbuf *out)
+{
+    put_head(out, "serinus_notifications_total", "counter", "Notifications by what came of them.");
+    for (size_t i = 0; i < analyzer->settings->n_sinks; i++) {
+        struct notify_counters counters = notify_counters_read(analyzer->notify, i);
+        const struct {
+            const char *outcome;
+            uint64_t count;
+        } rows[] = {
+            {"delivered", counters.delivered},
+            {"deferred", counters.deferred},
+            {"given_up", counters.given_up},
+        };
+
+        for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+            strbuf_puts(out, "serinus_notifications_total{");
+            put_label(out, "sink", analyzer->settings->sinks[i].name);
+            strbuf_printf(out, ",outcome=\"%s\"} %" PRIu64 "\n", rows[k].outcome, rows[k].count);
+        }
+    }
+}
+
 void analyzer_metrics(struct analyzer *analyzer, struct strbuf *out)
 {
     struct fetch_counters fetch = fetch_counters_read(analyzer->fetch);
@@ -208,5 +230,6 @@ void analyzer_metrics(struct analyzer *analyzer, struct strbuf *out)
             store.errors);
     put_one(out, "serinus_queue_depth", "gauge", "Jobs waiting for a worker.",
             worker_pool_queued(analyzer->pool));
+    put_notifications(analyzer, out);
     put_log(analyzer, out);
 }

@@ -3,7 +3,9 @@
 #define ANALYZER_ANALYZER_STATE_H
 
 #include "analyzer/analyzer.h"
+#include "analyzer/events.h"
 #include "analyzer/execution.h"
+#include "analyzer/notify.h"
 #include "analyzer/report.h"
 #include "analyzer/scheduler.h"
 #include "base/worker_pool.h"
@@ -54,6 +56,8 @@ struct analyzer {
     struct scheduler *scheduler;
     int64_t next_save_mono_ms; /* the scheduler's own */
     struct metadata_cache *metadata;
+    struct notify *notify;
+    struct events *events;
     atomic_bool is_draining;
     atomic_bool is_paused; /* what waits is not taken up */
 
@@ -93,7 +97,8 @@ void live_forget_all(struct analyzer *analyzer);
  * work waits; work from the store takes up to `wanted`. */
 bool slot_take_for_start(struct analyzer *analyzer);
 size_t slots_take(struct analyzer *analyzer, size_t wanted);
-void slots_put_back(struct analyzer *analyzer, size_t n); /* by the scheduler, which took too many */
+void slots_put_back(struct analyzer *analyzer,
+                    size_t n); /* by the scheduler, which took too many */
 void slots_give(struct analyzer *analyzer, size_t n);
 
 /* --- work from the store (analyzer_work.c) --- */
@@ -106,11 +111,16 @@ int64_t analyzer_look(void *ctx);
 /* What a live execution calls on a worker when it is over. */
 void analyzer_execution_ended(struct execution *execution);
 
-/* Store an end and wait until the store can take it: the verdict is there, and giving up would
- * leave an execution that neither runs nor has ended until the next start. ERR_CONFLICT when it had
- * ended before or is another's by now, ERR_BUSY when the service stops. */
-enum err_code analyzer_finish(struct analyzer *analyzer, const struct ending *ending,
-                              struct error *err);
+/* Store an end. One under a lease waits until the store can take it: the verdict is there, and
+ * giving up would leave an execution that neither runs nor has ended until the next start.
+ * ERR_CONFLICT when it had ended before or is another's by now, ERR_BUSY when the service stops. */
+MUST_CHECK enum err_code analyzer_finish(struct analyzer *analyzer, const struct ending *ending,
+                                         struct error *err);
+
+/* Put into `ending`, whose execution is complete but for its submission, what the sinks are to be
+ * told of it. `reason`: why this verdict; `error`: why there is none; either may be NULL. */
+void analyzer_notify(struct analyzer *analyzer, const json_t *submission, const char *reason,
+                     const char *error, struct arena *arena, struct ending *ending);
 
 /* The store could not take a write: wait a little. False when the service stops. */
 bool analyzer_wait_for_store(struct analyzer *analyzer, const struct error *why);
@@ -147,6 +157,19 @@ struct order {
 MUST_CHECK enum err_code analyzer_accept(struct analyzer *analyzer, const struct order *order,
                                          struct arena *arena, const char **out_id,
                                          struct error *err);
+
+/* --- telling who follows (analyzer_follow.c) --- */
+
+/* What has happened to an execution, as its row says. The end of a judgement is also told as an
+ * interval of its analysis. */
+void analyzer_tell(struct analyzer *analyzer, enum event_kind kind,
+                   const struct stored_execution *row);
+/* The same for one that runs; `end` (state, time, verdict, score) is set for EVENT_FINISHED only.
+ */
+void analyzer_tell_live(enum event_kind kind, const struct live *live,
+                        const struct stored_execution *end);
+/* EVENT_FINISHED, its row read from the store. */
+void analyzer_tell_end(struct analyzer *analyzer, const char *id);
 
 /* The answer to a status read of one that runs. */
 struct str live_status(struct live *live, struct arena *arena);

@@ -231,6 +231,7 @@ static int64_t save_samples(struct analyzer *analyzer)
             now_unix_ms - atomic_load(&execution->started_unix_ms) >= SAVE_AFTER_MS &&
             !atomic_exchange(&list[i]->is_saving, true)) {
             list[i]->n_fetched_seen = n_fetched;
+            analyzer_tell_live(EVENT_PROGRESS, list[i], NULL);
             worker_pool_submit(analyzer->steps, save_job, list[i]);
         } else {
             live_unref(list[i]);

@@ -37,6 +37,7 @@
 
 static const struct cli_option options[] = {
     {"config", 'c', "FILE", "settings, a native YAML file or a kayenta.yml; may repeat"},
+    {"strict-config", 0, NULL, "refuse unknown keys, stores without support and open secrets"},
     {"listen", 0, "ADDR:PORT", "where to listen; port 0 picks a free one"},
     {"data-dir", 0, "DIR", "where the result store is kept"},
     {"workers", 0, "N", "threads that judge"},
@@ -127,6 +128,8 @@ static void log_settings(const struct settings *settings, struct log *log)
 {
     for (size_t i = 0; i < settings->n_notices; i++)
         log_info(log, "setting noted", LOG_STR("notice", settings->notices[i]));
+    for (size_t i = 0; i < settings->n_warnings; i++)
+        log_warn(log, "setting doubted", LOG_STR("warning", settings->warnings[i]));
     for (size_t i = 0; i < settings->n_accounts; i++)
         log_info(log, "account configured", LOG_STR("account", settings->accounts[i].name),
                  LOG_STR("type", settings->accounts[i].type),
@@ -252,6 +255,7 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
 {
     struct arena *arena = arena_create();
     struct settings *settings = NULL;
+    struct settings_options wanted = {0};
     struct error err = {0};
     struct log *log = NULL;
     const struct cli_args *args;
@@ -270,10 +274,17 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
     paths = arena_array(arena, const char *, cli_count(args, "config"));
     for (size_t i = 0; i < cli_count(args, "config"); i++)
         paths[i] = cli_value_at(args, "config", i);
-    if (settings_load(paths, cli_count(args, "config"), &settings, &err)) {
+    wanted = (struct settings_options){
+        .paths = paths,
+        .n_paths = cli_count(args, "config"),
+        .is_search = true,
+        .is_strict = cli_has(args, "strict-config"),
+    };
+    if (settings_load_with(&wanted, &settings, &err)) {
         exit_code = cli_fail_with(self, &err);
         goto out;
     }
+    settings_wipe_environment(settings);
     exit_code = take_flags(self, args, settings);
     if (exit_code)
         goto out;

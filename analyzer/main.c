@@ -17,6 +17,7 @@
 
 static const struct cli_command *const commands[] = {
     &command_serve, &command_run, &command_replay, &command_judge, &command_stats, &command_collect,
+    &command_config,
 };
 
 static void print_overview(FILE *out)

@@ -1,18 +1,15 @@
 #include "analyzer/settings.h"
 
-#include "analyzer/codec/yaml_json.h"
 #include "analyzer/settings_accounts.h"
+#include "analyzer/settings_files.h"
 #include "analyzer/settings_keys.h"
 #include "analyzer/settings_notify.h"
 #include "base/limits.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_HOST "127.0.0.1"
@@ -21,54 +18,6 @@
 #define DB_NAME "serinus.db"
 #define MAX_WORKERS 1024
 #define MAX_DEFAULT_WORKERS 8 /* judging is quick; more would only wait for the one writer */
-
-/* --- files --- */
-
-static enum err_code read_bytes(const char *path, struct strbuf *out, struct error *err)
-{
-    char chunk[16384];
-    struct stat info;
-    ssize_t n = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return error_set(err,
-                         errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
-                         : errno == EACCES                   ? ERR_PERMISSION
-                                                             : ERR_IO,
-                         "could not open the settings \"%s\": %s", path, strerror(errno));
-    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
-        error_set(err, ERR_SETTINGS, "the settings \"%s\" are a folder", path);
-    while (!err->code && out->n_bytes <= YAML_MAX_BYTES && (n = read(fd, chunk, sizeof(chunk))) > 0)
-        strbuf_append(out, chunk, (size_t)n);
-    if (n < 0)
-        error_set(err, ERR_IO, "could not read the settings \"%s\": %s", path, strerror(errno));
-    else if (out->n_bytes > YAML_MAX_BYTES)
-        error_set(err, ERR_SETTINGS, "the settings \"%s\" are larger than %u KiB", path,
-                  YAML_MAX_BYTES / KIB);
-    close(fd);
-    return err->code;
-}
-
-static enum err_code merge_file(struct settings_tree *tree, const char *path, struct error *err)
-{
-    struct strbuf bytes = {0};
-    json_t *document = NULL, *marks = NULL;
-    struct error why = {0};
-    char text[sizeof(why.context) + sizeof(why.message) + 2];
-
-    if (read_bytes(path, &bytes, err))
-        goto out;
-    if (yaml_or_json_read_marked(strbuf_view(&bytes), path, &document, &marks, &why))
-        error_because(err, ERR_SETTINGS, why.reason, "%s", error_text(&why, text, sizeof(text)));
-    else if (settings_tree_merge(tree, document, marks, path, err))
-        goto out;
-out:
-    json_decref(document);
-    json_decref(marks);
-    strbuf_clear(&bytes);
-    return err->code;
-}
 
 /* --- where to listen --- */
 
@@ -101,6 +50,17 @@ static enum err_code read_address(struct settings *settings, const struct settin
     return ERR_OK;
 }
 
+static void show_listen(struct settings_tree *tree, const struct settings *settings,
+                        const struct setting *from)
+{
+    bool is_six = strchr(settings->listen_host, ':') != NULL;
+    const char **address = arena_new(tree->arena, const char *);
+
+    *address = arena_printf(tree->arena, "%s%s%s:%u", is_six ? "[" : "", settings->listen_host,
+                            is_six ? "]" : "", settings->listen_port);
+    settings_show_line(tree, "http.listen", from, address, 1)->is_list = true;
+}
+
 static enum err_code read_listen(struct settings_tree *tree, struct settings *settings,
                                  struct error *err)
 {
@@ -117,13 +77,19 @@ static enum err_code read_listen(struct settings_tree *tree, struct settings *se
         if (setting_find(tree->root, "server.port") && !setting_find(tree->root, "server.address"))
             settings_notice(tree, "server.port without server.address: listening on " DEFAULT_HOST
                                   " only");
+        show_listen(tree, settings,
+                    setting_find(tree->root, "server.port")
+                        ? setting_find(tree->root, "server.port")
+                        : setting_find(tree->root, "server.address"));
         return ERR_OK;
     }
     if (settings_read_list(tree, listen, &items, &n_items, err))
         return err->code;
     if (n_items != 1)
         return setting_error(listen, err, "this version listens at one address");
-    return read_address(settings, listen, items[0], err);
+    if (read_address(settings, listen, items[0], err) == ERR_OK)
+        show_listen(tree, settings, listen);
+    return err->code;
 }
 
 static bool is_loopback(const char *host)
@@ -165,6 +131,13 @@ static enum err_code check_security(struct settings_tree *tree, struct settings 
         return err->code;
     if (!tls && has_ssl)
         tls = setting_find(tree->root, "server.ssl");
+    if (setting_find(tree->root, "server.ssl.keyStore") && tls)
+        return setting_error(
+            tls, err,
+            "this version does not serve TLS; leave it to a proxy in front and take the setting "
+            "out. Its key store becomes PEM by: openssl pkcs12 -in keystore.p12 -out server.pem "
+            "-nodes (of a JKS: keytool -importkeystore -srckeystore keystore.jks -destkeystore "
+            "keystore.p12 -deststoretype PKCS12)");
     if (tls)
         return setting_error(
             tls, err,
@@ -176,6 +149,31 @@ static enum err_code check_security(struct settings_tree *tree, struct settings 
                              "with authentication left to a proxy in front",
                              mode);
     settings->no_auth_accepted = is_accepted && mode_setting;
+    return ERR_OK;
+}
+
+/* Kayenta's health can be moved; ours stays, where probes are to be pointed. */
+static enum err_code note_management(struct settings_tree *tree, const struct settings *settings,
+                                     struct error *err)
+{
+    const struct setting *port = setting_find(tree->root, "management.server.port");
+    const struct setting *path = setting_find(tree->root, "management.endpoints.web.basePath");
+    int64_t number = settings->listen_port;
+    const char *text = "/";
+
+    if (settings_read_count(tree, "management.server.port", 0, UINT16_MAX, &number, err) ||
+        settings_read_text(tree, "management.endpoints.web.basePath", &text, err))
+        return err->code;
+    if (number != settings->listen_port) {
+        settings_notice(tree, "management.server.port has no effect: health and metrics are on the "
+                              "same port as everything else");
+        settings_drop(tree, port, "health and metrics are on the same port as everything else");
+    }
+    if (strcmp(text, "/") != 0 && strcmp(text, "/actuator") != 0) {
+        settings_notice(tree, "management.endpoints.web.base-path has no effect: health is at "
+                              "/health and /actuator/health, metrics at /metrics");
+        settings_drop(tree, path, "health is at /health and /actuator/health, metrics at /metrics");
+    }
     return ERR_OK;
 }
 
@@ -209,11 +207,13 @@ static enum err_code read_store(struct settings_tree *tree, struct settings *set
                                 struct error *err)
 {
     const struct setting *setting = setting_find(tree->root, "store.url");
-    const char *url = NULL;
+    const char *url = settings->data_dir;
     char *dir, *slash;
 
-    if (!setting || setting_text(tree, setting, &url, err))
+    if (setting && setting_text(tree, setting, &url, err))
         return err->code;
+    if (setting && tree->last.missing)
+        url = settings->data_dir;
     if (strncmp(url, "postgres", strlen("postgres")) == 0)
         return setting_error(setting, err,
                              "this version keeps its results in SQLite only, for example "
@@ -232,6 +232,8 @@ static enum err_code read_store(struct settings_tree *tree, struct settings *set
             setting, err,
             "\"%.100s\" is not sqlite: and a folder, or a file called " DB_NAME " in it", url);
     settings->data_dir = dir;
+    settings_show_text(tree, "store.url", setting, arena_printf(tree->arena, "sqlite:%s", dir),
+                       false);
     return ERR_OK;
 }
 
@@ -240,8 +242,8 @@ static enum err_code read_origins(struct settings_tree *tree, struct settings *s
 {
     const struct setting *origins = setting_find(tree->root, "cors.origins");
 
-    if (!origins ||
-        settings_read_list(tree, origins, &settings->cors_origins, &settings->n_cors_origins, err))
+    if (settings_read_texts(tree, "cors.origins", &settings->cors_origins,
+                            &settings->n_cors_origins, err))
         return err->code;
     for (size_t i = 0; i < settings->n_cors_origins; i++) {
         const char *host = strstr(settings->cors_origins[i], "://");
@@ -258,45 +260,83 @@ static enum err_code read_origins(struct settings_tree *tree, struct settings *s
 static enum err_code read_fetch_defaults(struct settings_tree *tree, struct settings *settings,
                                          struct error *err)
 {
-#define DEFAULTS "kayenta.prometheus.testControllerDefaults."
-    if (settings_read_text(tree, DEFAULTS "project", &settings->fetch_project, err) ||
-        settings_read_text(tree, DEFAULTS "resourceType", &settings->fetch_resource_type, err) ||
-        settings_read_text(tree, DEFAULTS "location", &settings->fetch_location, err) ||
-        settings_read_text(tree, DEFAULTS "scope", &settings->fetch_scope, err) ||
-        settings_read_text(tree, DEFAULTS "start", &settings->fetch_start, err) ||
-        settings_read_text(tree, DEFAULTS "end", &settings->fetch_end, err))
-        return err->code;
-#undef DEFAULTS
+    struct fetch_default *found =
+        arena_array(tree->arena, struct fetch_default, n_account_kinds * n_fetch_default_keys);
+
+    settings->fetch_defaults = found;
+    for (size_t i = 0; i < n_account_kinds * n_fetch_default_keys; i++) {
+        const char *store = account_kinds[i / n_fetch_default_keys].collector;
+        const char *key = fetch_default_keys[i % n_fetch_default_keys];
+        const struct setting *setting;
+        const char *path, *value;
+
+        if (!store)
+            continue;
+        path = arena_printf(tree->arena, "kayenta.%s.testControllerDefaults.%s", store, key);
+        setting = setting_find(tree->root, path);
+        if (!setting)
+            continue;
+        if (setting_text(tree, setting, &value, err))
+            return err->code;
+        settings_show_text(tree, path, setting, value, false);
+        found[settings->n_fetch_defaults++] = (struct fetch_default){store, key, value};
+    }
     return ERR_OK;
+}
+
+const char *settings_fetch_default(const struct settings *settings, const char *store,
+                                   const char *key)
+{
+    for (size_t i = 0; i < settings->n_fetch_defaults; i++) {
+        const struct fetch_default *one = &settings->fetch_defaults[i];
+
+        if (strcmp(one->store, store) == 0 && strcmp(one->key, key) == 0)
+            return one->value;
+    }
+    return NULL;
 }
 
 static enum err_code read_general(struct settings_tree *tree, struct settings *settings,
                                   struct error *err)
 {
-    const struct setting *hosts = setting_find(tree->root, "http.allowed_hosts");
     const char *state_dir = getenv("STATE_DIRECTORY"); /* systemd */
     int64_t workers = sysconf(_SC_NPROCESSORS_ONLN);
+    bool has_analyses = true;
 
     settings->listen_host = DEFAULT_HOST;
     settings->data_dir =
         state_dir && *state_dir ? arena_strdup(tree->arena, state_dir) : DEFAULT_DATA_DIR;
     if (workers < 1 || workers > MAX_DEFAULT_WORKERS)
         workers = workers < 1 ? 1 : MAX_DEFAULT_WORKERS;
-    if (read_listen(tree, settings, err) || check_security(tree, settings, err) ||
-        read_log_level(tree, settings, err) || read_store(tree, settings, err) ||
-        read_origins(tree, settings, err) || read_fetch_defaults(tree, settings, err) ||
+    if (read_listen(tree, settings, err) || note_management(tree, settings, err) ||
+        check_security(tree, settings, err) || read_log_level(tree, settings, err) ||
+        read_store(tree, settings, err) || read_origins(tree, settings, err) ||
+        read_fetch_defaults(tree, settings, err) ||
         settings_read_count(tree, "analysis.workers", 1, MAX_WORKERS, &workers, err) ||
         settings_read_flag(tree, "kayenta.disable.metricname.validation",
                            &settings->metric_names_unchecked, err) ||
-        (hosts && settings_read_list(tree, hosts, &settings->allowed_hosts,
-                                     &settings->n_allowed_hosts, err)))
+        settings_read_flag(tree, "kayenta.standaloneCanaryAnalysis.enabled", &has_analyses, err) ||
+        settings_read_texts(tree, "http.allowed_hosts", &settings->allowed_hosts,
+                            &settings->n_allowed_hosts, err))
         return err->code;
+    settings->has_no_analyses = !has_analyses;
     settings->workers = (unsigned)workers;
     return ERR_OK;
 }
 
-enum err_code settings_load(const char *const *paths, size_t n_paths, struct settings **out,
-                            struct error *err)
+static enum err_code read_files(struct settings_tree *tree, const struct settings_options *options,
+                                struct error *err)
+{
+    if (options->is_search && options->n_paths == 0)
+        return settings_files_search(tree, err);
+    for (size_t i = 0; i < options->n_paths; i++)
+        if (settings_file_merge(tree, options->paths[i], err))
+            return err->code;
+    return ERR_OK;
+}
+
+enum err_code settings_load_with(const struct settings_options *options, struct settings **out,
+                                 struct error *err)
 {
     struct arena *arena = arena_create();
     struct settings *settings = arena_new(arena, struct settings);
@@ -304,20 +344,57 @@ enum err_code settings_load(const char *const *paths, size_t n_paths, struct set
 
     settings->arena = arena;
     settings_tree_init(&tree, arena);
-    for (size_t i = 0; i < n_paths; i++)
-        if (merge_file(&tree, paths[i], err))
-            goto out;
-    if (settings_keys_environment(&tree, environ, err) || read_general(&tree, settings, err) ||
-        settings_accounts_read(&tree, settings, err) || settings_notify_read(&tree, settings, err))
+    tree.is_draft = options->is_draft;
+    if (read_files(&tree, options, err) || settings_keys_environment(&tree, environ, err) ||
+        read_general(&tree, settings, err) || settings_accounts_read(&tree, settings, err))
         goto out;
+    if (settings_notify_read(&tree, settings, err)) {
+        if (!tree.is_draft)
+            goto out;
+        settings_warn(&tree, "%s", err->message); /* it may lack what a placeholder names */
+        *err = (struct error){0};
+    }
     settings_keys_review(&tree);
-    settings->notices = tree.notices;
-    settings->n_notices = tree.n_notices;
+    settings_open_secrets_review(&tree);
+    if (options->is_strict && tree.warnings.n_items) {
+        error_set(err, ERR_SETTINGS, "%s (--strict-config; %zu in all)", tree.warnings.items[0],
+                  tree.warnings.n_items);
+        goto out;
+    }
+    settings->notices = tree.notices.items;
+    settings->n_notices = tree.notices.n_items;
+    settings->warnings = tree.warnings.items;
+    settings->n_warnings = tree.warnings.n_items;
+    settings->dropped = tree.dropped.items;
+    settings->n_dropped = tree.dropped.n_items;
+    settings->lines = tree.lines;
+    settings->n_lines = tree.n_lines;
+    settings->secret_variables = tree.taken.items;
+    settings->n_secret_variables = tree.taken.n_items;
     *out = settings;
 out:
     if (err->code)
         arena_free(arena);
     return err->code;
+}
+
+enum err_code settings_load(const char *const *paths, size_t n_paths, struct settings **out,
+                            struct error *err)
+{
+    const struct settings_options options = {.paths = paths, .n_paths = n_paths};
+
+    return settings_load_with(&options, out, err);
+}
+
+void settings_wipe_environment(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->n_secret_variables; i++) {
+        char *value = getenv(settings->secret_variables[i]);
+
+        if (value)
+            explicit_bzero(value, strlen(value)); /* unsetenv() would leave it in memory */
+        unsetenv(settings->secret_variables[i]);
+    }
 }
 
 void settings_free(struct settings *settings)

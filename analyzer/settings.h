@@ -50,6 +50,13 @@ struct settings_sink {
     const struct account *account;   /* how to get there: headers, credentials, timeouts */
 };
 
+/* kayenta.<store>.testControllerDefaults.<key> */
+struct fetch_default {
+    const char *store, *key, *value;
+};
+
+struct setting_line; /* settings_tree.h */
+
 struct settings {
     struct arena *arena;     /* owns everything below */
     const char *listen_host; /* "127.0.0.1" */
@@ -58,30 +65,59 @@ struct settings {
     unsigned workers;
     enum log_level log_level;
     bool metric_names_unchecked;      /* kayenta.disable.metricname.validation */
+    bool has_no_analyses;             /* kayenta.standaloneCanaryAnalysis.enabled is false */
     bool no_auth_accepted;            /* auth.mode none and auth.i_accept_no_auth */
     const char *const *allowed_hosts; /* besides loopback names, in loopback mode */
     size_t n_allowed_hosts;
     const char *const *cors_origins;
     size_t n_cors_origins;
-    /* kayenta.prometheus.test-controller-defaults, NULL where not set */
-    const char *fetch_project, *fetch_resource_type, *fetch_location, *fetch_scope, *fetch_start,
-        *fetch_end;
     struct settings_account *accounts; /* in the order configured */
     size_t n_accounts;
     struct settings_sink *sinks; /* in the order configured */
     size_t n_sinks;
     const char *external_url; /* where people reach this service, without trailing slash; or NULL */
-    const char **notices;     /* what was accepted without effect, one sentence each */
+    const struct fetch_default *fetch_defaults;
+    size_t n_fetch_defaults;
+    const char **notices; /* what is worth knowing at the start, one sentence each */
     size_t n_notices;
+    const char **warnings; /* likely mistakes: unknown keys, secrets that everyone can read, ... */
+    size_t n_warnings;
+    const char **dropped; /* what has no effect, and why, one sentence for each key */
+    size_t n_dropped;
+    const struct setting_line *lines; /* for settings_show() and settings_convert() */
+    size_t n_lines;
+    const char **secret_variables; /* of the environment */
+    size_t n_secret_variables;
+};
+
+struct settings_options {
+    const char *const *paths;
+    size_t n_paths;
+    bool is_search; /* without paths: look in the usual places, see settings_files.h */
+    bool is_strict; /* a warning is an error */
+    bool is_draft;  /* to be looked at only: environment and secrets may be those of elsewhere */
 };
 
 /* Defaults, then the files in order (later ones override key by key), then KAYENTA_ / SERINUS_
  * environment. No file: defaults with no account but the built-in store "serinus".
  * Errors: ERR_SETTINGS (exit 78) naming file, line, key, what was wrong and what would be right;
  *         ERR_NOT_FOUND (66) when a named file is missing. */
+MUST_CHECK enum err_code settings_load_with(const struct settings_options *options,
+                                            struct settings **out, struct error *err);
 MUST_CHECK enum err_code settings_load(const char *const *paths, size_t n_paths,
                                        struct settings **out, struct error *err);
 void settings_free(struct settings *settings);
+
+/* Wipe the environment variables that secrets were read from, and forget them: children and
+ * /proc/self/environ shall not have them. Before there are threads; loading the same files again
+ * will not find them. */
+void settings_wipe_environment(const struct settings *settings);
+
+/* kayenta.<store>.testControllerDefaults.<key>: what /fetch takes for a parameter that is not
+ * given. `store` is the collector's name, `key` "project", "resourceType", "location", "scope",
+ * "start" or "end". NULL: not set. */
+const char *settings_fetch_default(const struct settings *settings, const char *store,
+                                   const char *key);
 
 /* May it listen there? To be asked after the flags have had their say, and not by commands that do
  * not listen. Errors: ERR_SETTINGS: beyond loopback without no_auth_accepted; says what to add. */

@@ -1,7 +1,8 @@
 #include "analyzer/settings_accounts.h"
 
+#include "analyzer/settings_account_json.h"
 #include "analyzer/settings_keys.h"
-#include "base/instant.h"
+#include "base/json.h"
 #include "collectors/collector.h"
 
 #include <string.h>
@@ -21,163 +22,73 @@ struct reading {
     struct strbuf storing;         /* names, for one notice */
 };
 
-/* --- settings -> JSON --- */
+/* --- one account --- */
 
-static enum err_code to_json(struct reading *r, const struct setting *setting, bool is_free,
-                             bool is_raw, json_t **out);
+/* The native words, then Kayenta's. */
+static const struct role_name {
+    const char *native, *kayenta;
+    unsigned role;
+} role_names[] = {
+    {"metrics", "METRICS_STORE", ROLE_METRICS},
+    {"objects", "OBJECT_STORE", ROLE_OBJECTS},
+    {"configurations", "CONFIGURATION_STORE", ROLE_CONFIGURATIONS},
+    {"remote_judge", "REMOTE_JUDGE", 0}, /* an account of Kayenta's that nothing here uses */
+};
 
-static json_t *list_json(const char *const *items, size_t n_items)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < n_items; i++)
-        json_array_append_new(list, json_string(items[i]));
-    return list;
-}
-
-static enum err_code member_json(struct reading *r, const struct setting *member, const char *key,
-                                 bool is_free, bool is_raw, json_t **out)
+/* What the account says; *from is NULL when it says nothing. */
+static enum err_code read_roles(struct reading *r, const struct setting *place,
+                                const struct setting **from, unsigned *out)
 {
     const char *const *items;
     size_t n_items;
 
-    if (is_free || !account_key_is_list(key))
-        return to_json(r, member, is_free, is_raw, out);
-    if (settings_read_list(r->tree, member, &items, &n_items, r->err))
-        return r->err->code;
-    *out = list_json(items, n_items);
-    return ERR_OK;
-}
-
-static void note_unknown(struct reading *r, const struct setting *member)
-{
-    const char *near = account_key_nearest(member->key);
-
-    settings_notice(r->tree, "%s:%d: the key \"%s\" is not known%s%s%s", member->origin,
-                    member->line, member->path, near ? "; did you mean \"" : "", near ? near : "",
-                    near ? "\"?" : "");
-}
-
-static enum err_code map_json(struct reading *r, const struct setting *map, bool is_free,
-                              bool is_raw, json_t *out)
-{
-    for (size_t i = 0; i < map->n_children; i++) {
-        const struct setting *member = map->children[i];
-        const char *key = member->key;
-        bool is_known = true;
-        json_t *value = NULL;
-
-        if (!is_free)
-            key = account_key_spell(key, r->tree->arena, &is_known);
-        if (!is_known)
-            note_unknown(r, member);
-        /* Request templates have placeholders of their own, filled in for each query. */
-        if (member_json(r, member, key, is_free || setting_is_free_map(key),
-                        is_raw || strcmp(key, "requests") == 0, &value))
-            return r->err->code;
-        if (value && json_object_set_new(out, key, value) != 0)
-            return setting_error(member, r->err, "the text is not valid UTF-8");
-    }
-    return ERR_OK;
-}
-
-/* A new value; NULL for null. Depth: that of the tree, which is bounded. */
-static enum err_code to_json(struct reading *r, const struct setting *setting, bool is_free,
-                             bool is_raw, json_t **out)
-{
-    const char *text = setting->text;
-
-    *out = NULL;
-    if (setting->kind == SETTING_MAP) {
-        *out = json_object();
-        map_json(r, setting, is_free, is_raw, *out);
-    } else if (setting->kind == SETTING_LIST) {
-        *out = json_array();
-        for (size_t i = 0; i < setting->n_children && !r->err->code; i++) {
-            json_t *element = NULL;
-
-            if (to_json(r, setting->children[i], is_free, is_raw, &element) == ERR_OK)
-                json_array_append_new(*out, element ? element : json_null());
-        }
-    } else if (is_raw || setting_text(r->tree, setting, &text, r->err) == ERR_OK) {
-        *out = text ? json_string(text) : NULL;
-        if (text && !*out)
-            setting_error(setting, r->err, "the text is not valid UTF-8");
-    }
-    if (r->err->code) {
-        json_decref(*out);
-        *out = NULL;
-    }
-    return r->err->code;
-}
-
-/* --- one account --- */
-
-static enum err_code read_roles(struct reading *r, const struct setting *place,
-                                const json_t *config, unsigned *out)
-{
-    static const struct {
-        const char *name;
-        unsigned role;
-    } names[] = {
-        {"METRICS_STORE", ROLE_METRICS},
-        {"metrics", ROLE_METRICS},
-        {"OBJECT_STORE", ROLE_OBJECTS},
-        {"objects", ROLE_OBJECTS},
-        {"CONFIGURATION_STORE", ROLE_CONFIGURATIONS},
-        {"configurations", ROLE_CONFIGURATIONS},
-        {"REMOTE_JUDGE", 0},
-    };
-    const json_t *list = json_object_get(config, "roles");
-    json_t *value;
-    size_t i;
-
-    if (!list)
-        list = json_object_get(config, "supportedTypes");
     *out = 0;
-    json_array_foreach (list, i, value) {
+    *from = setting_find(place, "roles");
+    if (!*from)
+        *from = setting_find(place, "supportedTypes");
+    if (!*from)
+        return ERR_OK;
+    if (settings_read_list(r->tree, *from, &items, &n_items, r->err))
+        return r->err->code;
+    for (size_t i = 0; i < n_items; i++) {
         size_t k = 0;
 
-        while (k < ARRAY_LEN(names) && strcasecmp(json_string_value(value), names[k].name) != 0)
+        while (k < ARRAY_LEN(role_names) && strcasecmp(items[i], role_names[k].native) != 0 &&
+               strcasecmp(items[i], role_names[k].kayenta) != 0)
             k++;
-        if (k == ARRAY_LEN(names))
-            return setting_error(place, r->err,
+        if (k == ARRAY_LEN(role_names))
+            return setting_error(*from, r->err,
                                  "\"%.100s\" is no role; there are METRICS_STORE, OBJECT_STORE and "
                                  "CONFIGURATION_STORE",
-                                 json_string_value(value));
-        *out |= names[k].role;
+                                 items[i]);
+        *out |= role_names[k].role;
     }
     return ERR_OK;
 }
 
-/* The URL without its user info, which becomes three asterisks. */
-static const char *mask_url(const char *url, struct arena *arena)
+static void show_roles(struct reading *r, const char *prefix, const struct setting *from,
+                       unsigned roles)
 {
-    const char *host = strstr(url, "://");
-    const char *at;
-    size_t n_authority;
+    const char **names = arena_array(r->tree->arena, const char *, ARRAY_LEN(role_names));
+    struct setting_line *line;
+    size_t n = 0;
 
-    if (!host)
-        return url;
-    host += strlen("://");
-    n_authority = strcspn(host, "?#/");
-    at = memrchr(host, '@', n_authority);
-    return at ? arena_printf(arena, "%.*s***%s", (int)(host - url), url, at) : url;
-}
-
-static void release_json(void *json)
-{
-    json_decref(json);
+    for (size_t i = 0; i < ARRAY_LEN(role_names); i++)
+        if (roles & role_names[i].role)
+            names[n++] = role_names[i].native;
+    line = settings_show_line(r->tree, arena_printf(r->tree->arena, "%s.roles", prefix), from,
+                              names, n);
+    line->is_list = true;
 }
 
 /* The members of GET /credentials that depend on the type: named ones only, never a secret. */
-static const json_t *shown_of(struct reading *r, const struct account_kind *kind,
+static const json_t *shown_of(struct arena *arena, const struct account_kind *kind,
                               const json_t *config, unsigned roles)
 {
     json_t *shown = json_object();
     static const char *const lists[] = {"locations", "recommendedLocations"};
 
-    arena_defer(r->tree->arena, release_json, shown);
+    json_keep(shown, arena);
     for (size_t i = 0; i < ARRAY_LEN(kind->shown) && kind->shown[i]; i++) {
         const char *key = kind->shown[i];
         json_t *value = json_object_get(config, key);
@@ -185,7 +96,7 @@ static const json_t *shown_of(struct reading *r, const struct account_kind *kind
 
         if (strcmp(key, "endpoint") == 0 && url)
             json_object_set_new(shown, key,
-                                json_pack("{ss}", "baseUrl", mask_url(url, r->tree->arena)));
+                                json_pack("{ss}", "baseUrl", setting_mask_url(url, arena)));
         else if (strcmp(key, "endpoint") != 0 && json_is_string(value))
             json_object_set(shown, key, value);
         else if (strcmp(key, "rootFolder") == 0 && kind->root_folder)
@@ -199,108 +110,96 @@ static const json_t *shown_of(struct reading *r, const struct account_kind *kind
     return shown;
 }
 
-static void set_missing(json_t *config, const char *key, const char *text)
+static bool is_shown(const struct settings_tree *tree, size_t first_line, const char *path)
 {
-    if (text && !json_object_get(config, key))
-        json_object_set_new(config, key, json_string(text));
+    for (size_t i = first_line; i < tree->n_lines; i++)
+        if (strcmp(tree->lines[i].path, path) == 0)
+            return true;
+    return false;
 }
 
-/* A native limit of all accounts: a count as it is, a duration in milliseconds. */
-static enum err_code set_limit(struct reading *r, const char *path, json_t *config, const char *key,
-                               bool is_duration)
+static void show_default_list(struct settings_tree *tree, size_t first_line, const char *path,
+                              const char *const *values, size_t n_values)
 {
-    const struct setting *setting = setting_find(r->tree->root, path);
-    const char *text = NULL;
-    struct error why = {0};
-    int64_t number = 0;
-
-    if (!setting)
-        return ERR_OK;
-    if (!is_duration) {
-        if (settings_read_count(r->tree, path, 1, 1000, &number, r->err))
-            return r->err->code;
-    } else {
-        if (setting_text(r->tree, setting, &text, r->err))
-            return r->err->code;
-        if (duration_parse(text, &number, &why) || number < 1 || number > 3600)
-            return setting_error(setting, r->err,
-                                 "\"%.100s\" is not a length of time from 1s to 1h, for example "
-                                 "30s or 2m",
-                                 text);
-        number *= MS_PER_S;
-    }
-    set_missing(config, key, arena_printf(r->tree->arena, "%lld", (long long)number));
-    return ERR_OK;
+    if (!is_shown(tree, first_line, path))
+        settings_show_line(tree, path, NULL, values, n_values)->is_list = true;
 }
 
-/* What is said once for all accounts, or for all of a section. */
-static enum err_code add_defaults(struct reading *r, const struct account_kind *kind,
-                                  json_t *config)
+/* What account_decode() filled in, for `config show`. */
+static void show_defaults(struct settings_tree *tree, size_t first_line, const char *prefix,
+                          const struct account *account)
 {
-    const struct setting *retry = setting_find(r->tree->root, "kayenta.metrics.retry");
-    static const char *const texts[] = {"scopeLabel", "metadataCachingIntervalMS"};
-    json_t *value = NULL;
+    static const char *const redirects[] = {
+        [REDIRECT_NONE] = "none",
+        [REDIRECT_SAME_ORIGIN] = "same_origin",
+        [REDIRECT_FOLLOW] = "follow",
+    };
+    struct arena *arena = tree->arena;
+    const struct retry_policy *retry = &account->retry;
+    const struct {
+        const char *key, *value;
+    } values[] = {
+        {"connectTimeoutMs", arena_printf(arena, "%lld", (long long)account->connect_timeout_ms)},
+        {"readTimeoutMs", arena_printf(arena, "%lld", (long long)account->read_timeout_ms)},
+        {"maxConcurrentRequests", arena_printf(arena, "%u", account->max_concurrent_requests)},
+        {"maxResponseBytes", arena_printf(arena, "%zu", account->max_response_bytes)},
+        {"redirects", redirects[account->redirects]},
+        {"retry.attempts", arena_printf(arena, "%u", retry->attempts)},
+        {"retry.backoffPeriodMultiplierMs",
+         arena_printf(arena, "%lld", (long long)retry->backoff_ms)},
+        {"strictSeries", account->strict_series ? "true" : "false"},
+        {"alignWindow", account->align_window ? "true" : "false"},
+        {"rejectUnsafeValues", account->reject_unsafe_values ? "true" : "false"},
+    };
+    static const char *const series[] = {"SERVER_ERROR"};
+    const char **statuses = arena_array(arena, const char *, retry->n_statuses);
 
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        const char *path = arena_printf(r->tree->arena, "kayenta.%s.%s", kind->section, texts[i]);
-        const char *text = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        const char *path = arena_printf(arena, "%s.%s", prefix, values[i].key);
 
-        if (settings_read_text(r->tree, path, &text, r->err))
-            return r->err->code;
-        set_missing(config, texts[i], text);
+        if (!is_shown(tree, first_line, path))
+            settings_show_text(tree, path, NULL, values[i].value, false);
     }
-    if (retry && !json_object_get(config, "retry")) {
-        if (to_json(r, retry, false, false, &value))
-            return r->err->code;
-        json_object_set_new(config, "retry", value);
-    }
-    if (setting_find(r->tree->root, "limits.store.retry") && !json_object_get(config, "retry")) {
-        value = json_object();
-        json_object_set_new(config, "retry", value);
-        if (set_limit(r, "limits.store.retry", value, "attempts", false))
-            return r->err->code;
-    }
-    if (set_limit(r, "limits.store.concurrency", config, "maxConcurrentRequests", false) ||
-        set_limit(r, "limits.store.connect", config, "connectTimeoutMs", true) ||
-        set_limit(r, "limits.store.total", config, "readTimeoutMs", true))
-        return r->err->code;
-    return ERR_OK;
+    for (size_t i = 0; i < retry->n_statuses; i++)
+        statuses[i] = arena_printf(arena, "%ld", retry->statuses[i]);
+    show_default_list(tree, first_line, arena_printf(arena, "%s.retry.statuses", prefix), statuses,
+                      retry->n_statuses);
+    show_default_list(tree, first_line, arena_printf(arena, "%s.retry.series", prefix), series,
+                      retry->server_errors);
 }
 
-static enum err_code decode_metrics(struct reading *r, const struct setting *place,
-                                    const struct account_kind *kind, json_t *config,
-                                    struct settings_account *out)
+static enum err_code decode_metrics(struct account_reading *a, const struct setting *place,
+                                    json_t *config, size_t first_line, struct settings_account *out)
 {
-    const struct json_t *endpoint = json_object_get(config, "endpoint");
-    const char *url = json_string_value(json_object_get(config, "url"));
+    const struct account_kind *kind = a->kind;
+    struct settings_tree *tree = a->tree;
+    const char *url =
+        json_string_value(json_object_get(json_object_get(config, "endpoint"), "baseUrl"));
     struct account *account = NULL;
     struct error why = {0};
 
-    if (url && !endpoint)
-        json_object_set_new(config, "endpoint", json_pack("{ss}", "baseUrl", url));
-    json_object_del(config, "url");
-    url = json_string_value(json_object_get(json_object_get(config, "endpoint"), "baseUrl"));
-    if (kind->needs_url && (!url || !*url))
-        return setting_error(place, r->err,
+    if (kind->needs_url && (!url || !*url) && !tree->is_draft)
+        return setting_error(place, a->err,
                              "account \"%s\" lacks endpoint.baseUrl, for example "
                              "http://localhost:9090",
                              out->name);
+    if (account_json_add_defaults(a, config))
+        return a->err->code;
     if (!collector_find(kind->collector)) {
-        settings_notice(
-            r->tree,
-            "account \"%s\": this build cannot query %s; requests that name the account "
-            "are refused",
-            out->name, kind->section);
+        settings_warn(tree,
+                      "account \"%s\": this build cannot query %s; requests that name the account "
+                      "are refused",
+                      out->name, kind->section);
         return ERR_OK;
     }
-    if (add_defaults(r, kind, config))
-        return r->err->code;
-    if (account_decode(kind->collector, config, r->tree->arena, &account, &why) ||
-        collector_check_account(account, &why))
-        return setting_error(place, r->err, "account \"%s\": %s", out->name, why.message);
+    if (account_decode(kind->collector, config, tree->arena, &account, &why)) {
+        if (tree->is_draft)
+            return ERR_OK; /* what it lacks may be what a placeholder names */
+        return setting_error(place, a->err, "account \"%s\": %s", out->name, why.message);
+    }
+    show_defaults(tree, first_line, a->prefix, account);
     if (account->tls.insecure_skip_verify)
-        settings_notice(r->tree, "account \"%s\" does not check the server's certificate",
-                        out->name);
+        settings_notice(tree, "account \"%s\" does not check the server's certificate", out->name);
     out->metrics = account;
     return ERR_OK;
 }
@@ -345,37 +244,56 @@ static struct settings_account *add_account(struct reading *r, const struct sett
     return &settings->accounts[settings->n_accounts++];
 }
 
-/* `default_roles` is for an account that names none. */
+/* `type` is where the type stands; NULL: it is the section's. `default_roles` is for an account
+ * that names none, `switched_off` what Kayenta's second switch forbids. */
 static enum err_code read_account(struct reading *r, const struct setting *place,
-                                  const struct account_kind *kind, unsigned default_roles)
+                                  const struct account_kind *kind, const struct setting *type,
+                                  unsigned default_roles, unsigned switched_off)
 {
+    struct settings_tree *tree = r->tree;
+    const struct setting *name = setting_find(place, "name");
+    struct account_reading a = {
+        .tree = tree,
+        .kind = kind,
+        .prefix = arena_printf(tree->arena, "accounts[%zu]", r->settings->n_accounts),
+        .err = r->err,
+    };
     struct settings_account account = {.type = kind->section};
+    size_t first_line = tree->n_lines;
+    const struct setting *roles;
     json_t *config = NULL;
-    bool has_roles;
 
     if (place->kind != SETTING_MAP)
         return setting_error(place, r->err, "an account is a mapping with a name");
-    if (to_json(r, place, false, false, &config))
+    if ((name && setting_text(tree, name, &account.name, r->err)) ||
+        check_name(r, place, account.name))
         return r->err->code;
-    arena_defer(r->tree->arena, release_json, config);
-    account.name = json_string_value(json_object_get(config, "name"));
-    if (check_name(r, place, account.name) || read_roles(r, place, config, &account.roles))
+    a.name = account.name;
+    settings_show_text(tree, arena_printf(tree->arena, "%s.name", a.prefix), name, account.name,
+                       false);
+    memset(&tree->last, 0, sizeof(tree->last)); /* the type was read before the name */
+    settings_show_text(tree, arena_printf(tree->arena, "%s.type", a.prefix), type ? type : place,
+                       kind->section, false);
+    if (read_roles(r, place, &roles, &account.roles))
         return r->err->code;
-    has_roles = json_object_get(config, "roles") || json_object_get(config, "supportedTypes");
-    account.roles = has_roles ? account.roles & kind->roles : default_roles;
+    account.roles = roles ? account.roles & kind->roles : default_roles;
     if (strcmp(kind->section, "prometheus") == 0)
         account.roles = ROLE_METRICS; /* whatever it says, as in Kayenta */
-    if (!account.roles)
+    account.roles &= ~switched_off;
+    show_roles(r, a.prefix, roles, account.roles);
+    if (!account.roles && !switched_off)
         settings_notice(
-            r->tree, "account \"%s\" serves nothing: %s; say supportedTypes: [%s]", account.name,
-            has_roles ? "its type cannot do what its supportedTypes say"
-                      : "it has no supportedTypes",
+            tree, "account \"%s\" serves nothing: %s; say supportedTypes: [%s]", account.name,
+            roles ? "its type cannot do what its supportedTypes say" : "it has no supportedTypes",
             kind->roles & ROLE_METRICS ? "METRICS_STORE" : "OBJECT_STORE, CONFIGURATION_STORE");
-    if (account.roles & ROLE_METRICS && decode_metrics(r, place, kind, config, &account))
+    if (account_json_read(&a, place, &config))
+        return r->err->code;
+    json_keep(config, tree->arena);
+    if (account.roles & ROLE_METRICS && decode_metrics(&a, place, config, first_line, &account))
         return r->err->code;
     if (account.roles & STORES)
         strbuf_printf(&r->storing, "%s%s", r->storing.n_bytes ? ", " : "", account.name);
-    account.shown = shown_of(r, kind, config, account.roles);
+    account.shown = shown_of(tree->arena, kind, config, account.roles);
     *add_account(r, place) = account;
     return ERR_OK;
 }
@@ -413,8 +331,42 @@ static enum err_code read_native(struct reading *r)
         kind = account_kind_find(type);
         if (!kind)
             return unknown_type(r, type_setting, type);
-        if (read_account(r, place, kind, kind->roles & ROLE_METRICS ? ROLE_METRICS : kind->roles))
+        if (read_account(r, place, kind, type_setting,
+                         kind->roles & ROLE_METRICS ? ROLE_METRICS : kind->roles, 0))
             return r->err->code;
+    }
+    return ERR_OK;
+}
+
+/* Kayenta's switches: anything but false counts as on. YAML 1.1, which it reads, has no and off. */
+static enum err_code is_switched_off(struct reading *r, const char *section, bool *out)
+{
+    const char *path = arena_printf(r->tree->arena, "kayenta.%s.enabled", section);
+    const char *text = NULL;
+
+    if (settings_read_text(r->tree, path, &text, r->err))
+        return r->err->code;
+    *out = text && (strcasecmp(text, "false") == 0 || strcasecmp(text, "no") == 0 ||
+                    strcasecmp(text, "off") == 0);
+    return ERR_OK;
+}
+
+static enum err_code second_switches(struct reading *r, const struct account_kind *kind,
+                                     unsigned *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < ARRAY_LEN(kind->switches) && kind->switches[i].section; i++) {
+        const struct account_switch *one = &kind->switches[i];
+        bool is_off;
+
+        if (is_switched_off(r, one->section, &is_off))
+            return r->err->code;
+        if (!is_off)
+            continue;
+        *out |= one->roles;
+        settings_notice(r->tree, "kayenta.%s.enabled is false: %s accounts %s", one->section,
+                        kind->section,
+                        one->roles & ROLE_METRICS ? "are not asked for metrics" : "store nothing");
     }
     return ERR_OK;
 }
@@ -423,23 +375,24 @@ static enum err_code read_section(struct reading *r, const struct setting *secti
                                   const struct account_kind *kind)
 {
     const struct setting *list = setting_find(section, "accounts");
-    bool is_enabled = true;
+    unsigned off;
+    bool is_off;
 
     if (!list)
         return ERR_OK;
-    if (settings_read_flag(r->tree,
-                           arena_printf(r->tree->arena, "kayenta.%s.enabled", kind->section),
-                           &is_enabled, r->err))
+    if (is_switched_off(r, kind->section, &is_off) || second_switches(r, kind, &off))
         return r->err->code;
-    if (!is_enabled)
+    if (is_off) {
+        settings_drop(r->tree, list, "the store is not enabled");
         return ERR_OK;
+    }
     if (list->kind != SETTING_LIST)
         return setting_error(list, r->err, "accounts is a list");
     if (!setting_find(section, "enabled") && list->n_children)
         settings_notice(r->tree, "%s.accounts are used, although %s.enabled is not set",
                         section->path, section->path);
     for (size_t i = 0; i < list->n_children; i++)
-        if (read_account(r, list->children[i], kind, kind->default_roles))
+        if (read_account(r, list->children[i], kind, NULL, kind->default_roles, off))
             return r->err->code;
     return ERR_OK;
 }
@@ -456,9 +409,17 @@ static enum err_code add_built_in(struct reading *r)
             return setting_error(r->places[i], r->err,
                                  "the name \"" BUILT_IN "\" is kept for the built-in store; use "
                                  "another one");
-    if (missing)
+    if (missing) {
+        const char *prefix = arena_printf(r->tree->arena, "accounts[%zu]", r->settings->n_accounts);
+
         *add_account(r, &place) =
             (struct settings_account){.name = BUILT_IN, .type = "sqlite", .roles = missing};
+        settings_show_text(r->tree, arena_printf(r->tree->arena, "%s.name", prefix), NULL, BUILT_IN,
+                           false);
+        settings_show_text(r->tree, arena_printf(r->tree->arena, "%s.type", prefix), NULL, "sqlite",
+                           false);
+        show_roles(r, prefix, NULL, missing);
+    }
     return ERR_OK;
 }
 

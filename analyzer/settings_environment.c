@@ -83,6 +83,40 @@ static const char *list_path(const char *name, struct arena *arena)
     return NULL;
 }
 
+/* A known path with `*` in it, for each kind of account; NULL: the words are none of them. */
+static const char *starred_path(const char *path, const char *words, struct arena *arena)
+{
+    const char *star = strchr(path, '*');
+
+    for (size_t i = 0; star[1] != '*' && i < n_account_kinds; i++) {
+        const char *sections[] = {account_kinds[i].section, account_kinds[i].collector};
+
+        for (size_t k = 0; k < ARRAY_LEN(sections) && sections[k]; k++) {
+            const char *full =
+                arena_printf(arena, "%.*s%s%s", (int)(star - path), path, sections[k], star + 1);
+
+            if (!strchr(full, '*') && spells(words, strlen(words), full))
+                return full;
+        }
+    }
+    return NULL;
+}
+
+/* The flags of serinus serve that stand for a setting have variables of their own. */
+static const char *flag_path(const char *words)
+{
+    static const char *const flags[][2] = {
+        {"LISTEN", "http.listen"},
+        {"DATA_DIR", "store.url"},
+        {"WORKERS", "analysis.workers"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        if (strcmp(words, flags[i][0]) == 0)
+            return flags[i][1];
+    return NULL;
+}
+
 /* The setting that a variable names; NULL: none. Kubernetes makes variables such as
  * KAYENTA_PORT_8090_TCP of its own accord, so an unknown one is no mistake. */
 static const char *variable_path(const char *name, struct arena *arena)
@@ -92,27 +126,79 @@ static const char *variable_path(const char *name, struct arena *arena)
 
     if (!is_native && strncmp(name, "KAYENTA_", strlen("KAYENTA_")) != 0)
         return NULL;
+    if (is_native && flag_path(words))
+        return flag_path(words);
     for (size_t i = 0; i < n_known_settings; i++) {
         const char *path = known_settings[i].path;
+        bool is_kayenta = strncmp(path, "kayenta.", strlen("kayenta.")) == 0;
 
-        if (known_settings[i].use != SETTING_TAKEN || strchr(path, '*') ||
-            is_native == (strncmp(path, "kayenta.", strlen("kayenta.")) == 0))
+        if (known_settings[i].use > SETTING_FOLDED || is_native == is_kayenta)
             continue;
-        if (spells(words, strlen(words), path))
-            return path;
-    }
-    for (size_t i = 0; !is_native && i < n_account_kinds; i++) {
-        const char *path = arena_printf(arena, "kayenta.%s.enabled", account_kinds[i].section);
-
-        if (spells(words, strlen(words), path))
+        if (strchr(path, '*'))
+            path = starred_path(path, words, arena);
+        else if (!spells(words, strlen(words), path))
+            path = NULL;
+        if (path)
             return path;
     }
     return list_path(name, arena);
 }
 
+/* SERVER_PORT=tcp://10.0.0.1:80 is Kubernetes telling of a service called "server". */
+static const char *spring_path(const struct settings_tree *tree, const char *name,
+                               const char *value)
+{
+    if (!setting_find(tree->root, "kayenta") || strstr(value, "://"))
+        return NULL;
+    return strcmp(name, "SERVER_PORT") == 0      ? "server.port"
+           : strcmp(name, "SERVER_ADDRESS") == 0 ? "server.address"
+                                                 : NULL;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strverscmp(*(char *const *)a, *(char *const *)b); /* 2 before 10 */
+}
+
+/* X_FILE=/run/secrets/x where X is a setting: the content of that file. */
+static enum err_code set_from_file(struct settings_tree *tree, const char *name, const char *value,
+                                   struct error *err)
+{
+    size_t n = strlen(name), n_end = strlen("_FILE");
+    const char *twin, *path;
+
+    if (n <= n_end || strcmp(name + n - n_end, "_FILE") != 0)
+        return ERR_OK;
+    twin = arena_strndup(tree->arena, name, n - n_end);
+    path = variable_path(twin, tree->arena);
+    if (!path)
+        return ERR_OK;
+    if (getenv(twin))
+        return error_set(err, ERR_SETTINGS, "%s and %s are both set; take one of them out", twin,
+                         name);
+    if (strchr(value, '}'))
+        return error_set(err, ERR_SETTINGS, "%s: a file's name with a brace is not taken", name);
+    return settings_tree_set(tree, path, arena_printf(tree->arena, "${file:%s}", value),
+                             arena_printf(tree->arena, "environment %s", name), err);
+}
+
+static enum err_code set_variable(struct settings_tree *tree, const char *name, const char *value,
+                                  struct error *err)
+{
+    const char *path = variable_path(name, tree->arena);
+    const char *key;
+
+    if (!path)
+        path = spring_path(tree, name, value);
+    if (!path)
+        return set_from_file(tree, name, value, err);
+    if (*value == '\0' && strncmp(name, "SERINUS_", strlen("SERINUS_")) == 0)
+        return ERR_OK; /* as a flag's variable: empty is not set */
+    key = strrchr(path, '.');
+    if (key && setting_key_is_secret(key + 1))
+        settings_texts_add(tree, &tree->taken, name);
+    return settings_tree_set(tree, path, value, arena_printf(tree->arena, "environment %s", name),
+                             err);
 }
 
 enum err_code settings_keys_environment(struct settings_tree *tree, char **environment,
@@ -129,14 +215,11 @@ enum err_code settings_keys_environment(struct settings_tree *tree, char **envir
     qsort(sorted, n, sizeof(*sorted), compare_names); /* element 0 of a list before element 1 */
     for (size_t i = 0; i < n; i++) {
         const char *equals = strchr(sorted[i], '=');
-        const char *name, *path;
 
         if (!equals)
             continue;
-        name = arena_strndup(tree->arena, sorted[i], (size_t)(equals - sorted[i]));
-        path = variable_path(name, tree->arena);
-        if (path && settings_tree_set(tree, path, equals + 1,
-                                      arena_printf(tree->arena, "environment %s", name), err))
+        if (set_variable(tree, arena_strndup(tree->arena, sorted[i], (size_t)(equals - sorted[i])),
+                         equals + 1, err))
             return err->code;
     }
     return ERR_OK;

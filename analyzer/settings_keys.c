@@ -2,42 +2,88 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #define METRICS ROLE_METRICS
 #define STORES (ROLE_OBJECTS | ROLE_CONFIGURATIONS)
 
 /* Kayenta's sections, then ours. kayenta-api.md 14.1, 22.2, 22.3. */
 const struct account_kind account_kinds[] = {
-    {"prometheus",
-     "prometheus",
-     METRICS,
-     METRICS,
-     true,
-     {"endpoint", "username", "usernamePasswordFile"},
-     NULL},
-    {"datadog", "datadog", METRICS, METRICS, false, {"endpoint"}, NULL},
-    {"newrelic", "newrelic", METRICS, METRICS, false, {"endpoint"}, NULL},
-    {"signalfx", "signalfx", METRICS, METRICS, false, {"endpoint"}, NULL},
-    {"graphite", "graphite", METRICS, 0, true, {"endpoint"}, NULL},
-    {"influxdb", "influxdb", METRICS, 0, true, {"endpoint"}, NULL},
-    {"wavefront", "wavefront", METRICS, 0, true, {"endpoint"}, NULL},
-    {"atlas", "atlas", METRICS, 0, false, {"fetchId"}, NULL},
-    {"google",
-     "stackdriver",
-     METRICS | STORES,
-     0,
-     false,
-     {"project", "bucket", "bucketLocation", "rootFolder"},
-     "kayenta"},
-    {"aws", NULL, STORES, 0, false, {"bucket", "region", "rootFolder"}, "kayenta"},
-    {"azure", NULL, STORES, 0, false, {"rootFolder"}, NULL},
-    {"configbin", NULL, STORES, 0, false, {"endpoint", "ownerApp", "configType"}, NULL},
-    {"memory", NULL, STORES, 0, false, {NULL}, NULL},
-    {"sql", NULL, STORES, STORES, false, {NULL}, NULL},
-    {"cloudwatch", "cloudwatch", METRICS, METRICS, false, {"region"}, NULL},
-    {"http-json", "http-json", METRICS, METRICS, true, {"endpoint"}, NULL},
-    {"file", "file", METRICS, METRICS, false, {NULL}, NULL},
-    {"sqlite", NULL, STORES, STORES, false, {NULL}, NULL},
+    {.section = "prometheus",
+     .collector = "prometheus",
+     .roles = METRICS,
+     .default_roles = METRICS,
+     .needs_url = true,
+     .shown = {"endpoint", "username", "usernamePasswordFile"},
+     .store_defaults = {{"scopeLabel", "instance"}, {"metadataCachingIntervalMS", "60000"}}},
+    {.section = "datadog",
+     .collector = "datadog",
+     .roles = METRICS,
+     .default_roles = METRICS,
+     .shown = {"endpoint"},
+     .store_defaults = {{"metadataCachingIntervalMS", "900000"}}},
+    {.section = "newrelic",
+     .collector = "newrelic",
+     .roles = METRICS,
+     .default_roles = METRICS,
+     .shown = {"endpoint"}},
+    {.section = "signalfx",
+     .collector = "signalfx",
+     .roles = METRICS,
+     .default_roles = METRICS,
+     .shown = {"endpoint"}},
+    {.section = "graphite",
+     .collector = "graphite",
+     .roles = METRICS,
+     .needs_url = true,
+     .shown = {"endpoint"}},
+    {.section = "influxdb",
+     .collector = "influxdb",
+     .roles = METRICS,
+     .needs_url = true,
+     .shown = {"endpoint"},
+     .unused = {"apiKey", "applicationKey"}},
+    {.section = "wavefront",
+     .collector = "wavefront",
+     .roles = METRICS,
+     .needs_url = true,
+     .shown = {"endpoint"}},
+    {.section = "atlas",
+     .collector = "atlas",
+     .roles = METRICS,
+     .shown = {"fetchId"},
+     .store_defaults = {{"stageTimeoutMinutes", "3"}, {"maxBackoffPeriodSeconds", "32"}},
+     .unused = {"namespace"}},
+    {.section = "google",
+     .collector = "stackdriver",
+     .roles = METRICS | STORES,
+     .shown = {"project", "bucket", "bucketLocation", "rootFolder"},
+     .root_folder = "kayenta",
+     .store_defaults = {{"metadataCachingIntervalMS", "60000"}},
+     .switches = {{"stackdriver", METRICS}, {"gcs", STORES}}},
+    {.section = "aws",
+     .roles = STORES,
+     .shown = {"bucket", "region", "rootFolder"},
+     .root_folder = "kayenta",
+     .switches = {{"s3", STORES}}},
+    {.section = "azure", .roles = STORES, .shown = {"rootFolder"}, .switches = {{"blobs", STORES}}},
+    {.section = "configbin", .roles = STORES, .shown = {"endpoint", "ownerApp", "configType"}},
+    {.section = "memory", .roles = STORES},
+    {.section = "sql", .roles = STORES, .default_roles = STORES},
+    {.section = "cloudwatch",
+     .collector = "cloudwatch",
+     .roles = METRICS,
+     .default_roles = METRICS,
+     .shown = {"endpoint", "region"},
+     .store_defaults = {{"metadataCachingIntervalMS", "900000"}}},
+    {.section = "http-json",
+     .collector = "http-json",
+     .roles = METRICS,
+     .default_roles = METRICS,
+     .needs_url = true,
+     .shown = {"endpoint"}},
+    {.section = "file", .collector = "file", .roles = METRICS, .default_roles = METRICS},
+    {.section = "sqlite", .roles = STORES, .default_roles = STORES},
 };
 const size_t n_account_kinds = ARRAY_LEN(account_kinds);
 
@@ -110,6 +156,18 @@ bool account_key_is_list(const char *key)
     return false;
 }
 
+const char *const store_keys[] = {
+    "metadataCachingIntervalMS", /* all */
+    "scopeLabel",                /* prometheus */
+    "stageTimeoutMinutes",       /* atlas */
+    "maxBackoffPeriodSeconds",
+};
+const size_t n_store_keys = ARRAY_LEN(store_keys);
+
+const char *const fetch_default_keys[] = {"project", "resourceType", "location",
+                                          "scope",   "start",        "end"};
+const size_t n_fetch_default_keys = ARRAY_LEN(fetch_default_keys);
+
 const struct known_setting known_settings[] = {
     {"http.listen", SETTING_TAKEN},
     {"http.allowed_hosts", SETTING_TAKEN},
@@ -120,40 +178,44 @@ const struct known_setting known_settings[] = {
     {"auth.mode", SETTING_TAKEN},
     {"auth.i_accept_no_auth", SETTING_TAKEN},
     {"log.level", SETTING_TAKEN},
-    {"limits.store.retry", SETTING_TAKEN},
-    {"limits.store.concurrency", SETTING_TAKEN},
-    {"limits.store.connect", SETTING_TAKEN},
-    {"limits.store.total", SETTING_TAKEN},
-    {"accounts.**", SETTING_TAKEN},
-    {"notify.**", SETTING_TAKEN},
-    {"server.port", SETTING_TAKEN},
-    {"server.address", SETTING_TAKEN},
-    {"server.ssl.enabled", SETTING_TAKEN},
-    {"server.ssl.**", SETTING_TAKEN},
+    {"limits.store.retry", SETTING_FOLDED},
+    {"limits.store.concurrency", SETTING_FOLDED},
+    {"limits.store.connect", SETTING_FOLDED},
+    {"limits.store.total", SETTING_FOLDED},
+    {"accounts.**", SETTING_FOLDED},
+    {"notify.**", SETTING_FOLDED},
+    {"server.port", SETTING_FOLDED},
+    {"server.address", SETTING_FOLDED},
+    {"server.ssl.**", SETTING_FOLDED},
+    {"http.tls.**", SETTING_FOLDED},
+    {"kayenta.standaloneCanaryAnalysis.enabled", SETTING_TAKEN},
     {"kayenta.disable.metricname.validation", SETTING_TAKEN},
-    {"kayenta.metrics.retry.series", SETTING_TAKEN},
-    {"kayenta.metrics.retry.statuses", SETTING_TAKEN},
-    {"kayenta.metrics.retry.attempts", SETTING_TAKEN},
-    {"kayenta.metrics.retry.backoffPeriodMultiplierMs", SETTING_TAKEN},
-    {"kayenta.prometheus.scopeLabel", SETTING_TAKEN},
-    {"kayenta.prometheus.metadataCachingIntervalMS", SETTING_TAKEN},
-    {"kayenta.prometheus.testControllerDefaults.project", SETTING_TAKEN},
-    {"kayenta.prometheus.testControllerDefaults.resourceType", SETTING_TAKEN},
-    {"kayenta.prometheus.testControllerDefaults.location", SETTING_TAKEN},
-    {"kayenta.prometheus.testControllerDefaults.scope", SETTING_TAKEN},
-    {"kayenta.prometheus.testControllerDefaults.start", SETTING_TAKEN},
-    {"kayenta.prometheus.testControllerDefaults.end", SETTING_TAKEN},
-    {"kayenta.*.enabled", SETTING_TAKEN},
-    {"kayenta.*.accounts.**", SETTING_TAKEN},
-    {"kayenta.stackdriver.enabled", SETTING_TAKEN},
-    {"kayenta.gcs.enabled", SETTING_TAKEN},
-    {"kayenta.s3.enabled", SETTING_TAKEN},
-    {"kayenta.blobs.enabled", SETTING_TAKEN},
+    {"kayenta.metrics.retry.series", SETTING_FOLDED},
+    {"kayenta.metrics.retry.statuses", SETTING_FOLDED},
+    {"kayenta.metrics.retry.attempts", SETTING_FOLDED},
+    {"kayenta.metrics.retry.backoffPeriodMultiplierMs", SETTING_FOLDED},
+    {"kayenta.*.metadataCachingIntervalMS", SETTING_FOLDED},
+    {"kayenta.prometheus.scopeLabel", SETTING_FOLDED},
+    {"kayenta.atlas.stageTimeoutMinutes", SETTING_FOLDED},
+    {"kayenta.atlas.maxBackoffPeriodSeconds", SETTING_FOLDED},
+    {"kayenta.*.testControllerDefaults.project", SETTING_FOLDED},
+    {"kayenta.*.testControllerDefaults.resourceType", SETTING_FOLDED},
+    {"kayenta.*.testControllerDefaults.location", SETTING_FOLDED},
+    {"kayenta.*.testControllerDefaults.scope", SETTING_FOLDED},
+    {"kayenta.*.testControllerDefaults.start", SETTING_FOLDED},
+    {"kayenta.*.testControllerDefaults.end", SETTING_FOLDED},
+    {"kayenta.*.enabled", SETTING_FOLDED},
+    {"kayenta.*.accounts.**", SETTING_FOLDED},
+    {"kayenta.gcs.enabled", SETTING_FOLDED},
+    {"kayenta.s3.enabled", SETTING_FOLDED},
+    {"kayenta.blobs.enabled", SETTING_FOLDED},
+    {"spring.config.activate.onProfile", SETTING_FOLDED},
+    {"spring.config.activate.onCloudPlatform", SETTING_FOLDED},
+    {"spring.profiles", SETTING_FOLDED},
 
     {"http.route_prefix", SETTING_NO_EFFECT},
     {"http.frame_ancestors", SETTING_NO_EFFECT},
     {"http.sse_subscribers", SETTING_NO_EFFECT},
-    {"http.tls.**", SETTING_TAKEN},
     {"retention.**", SETTING_NO_EFFECT},
     {"analysis.thresholds.**", SETTING_NO_EFFECT},
     {"analysis.validation_profile", SETTING_NO_EFFECT},
@@ -161,12 +223,6 @@ const struct known_setting known_settings[] = {
     {"metrics.**", SETTING_NO_EFFECT},
     {"log.format", SETTING_NO_EFFECT},
     {"kayenta.prometheus.health.**", SETTING_NO_EFFECT},
-    {"kayenta.*.metadataCachingIntervalMS", SETTING_NO_EFFECT},
-    {"kayenta.*.testControllerDefaults.**", SETTING_NO_EFFECT},
-    {"kayenta.stackdriver.**", SETTING_NO_EFFECT},
-    {"kayenta.atlas.stageTimeoutMinutes", SETTING_NO_EFFECT},
-    {"kayenta.atlas.maxBackoffPeriodSeconds", SETTING_NO_EFFECT},
-    {"kayenta.standaloneCanaryAnalysis.enabled", SETTING_NO_EFFECT},
     {"kayenta.remoteJudge.**", SETTING_NO_EFFECT},
     {"kayenta.netflix.judge.**", SETTING_NO_EFFECT},
     {"kayenta.serialization.**", SETTING_NO_EFFECT},
@@ -175,6 +231,8 @@ const struct known_setting known_settings[] = {
     {"kayenta.includeSpringSecurityAuthenticationInPipelineContext", SETTING_NO_EFFECT},
     {"kayenta.index.**", SETTING_NO_EFFECT},
     {"kayenta.dataMigration.**", SETTING_NO_EFFECT},
+    {"management.server.port", SETTING_FOLDED},
+    {"management.endpoints.web.basePath", SETTING_FOLDED},
 
     {"redis.**", SETTING_FOREIGN},
     {"keiko.**", SETTING_FOREIGN},
@@ -189,3 +247,30 @@ const struct known_setting known_settings[] = {
     {"springdoc.**", SETTING_FOREIGN},
 };
 const size_t n_known_settings = ARRAY_LEN(known_settings);
+
+bool settings_key_is_shown(const char *path)
+{
+    for (size_t i = 0; i < n_known_settings; i++)
+        if (strcmp(known_settings[i].path, path) == 0)
+            return known_settings[i].use == SETTING_TAKEN;
+    return false;
+}
+
+bool settings_key_is_native(const char *key)
+{
+    static const char *const spring[] = {"kayenta", "server", "management", "spring"};
+    size_t n_key = strcspn(key, ".[");
+
+    for (size_t i = 0; i < ARRAY_LEN(spring); i++)
+        if (setting_key_equal(key, n_key, spring[i]))
+            return false;
+    for (size_t i = 0; i < n_known_settings; i++) {
+        const char *path = known_settings[i].path;
+        size_t n_root = strcspn(path, ".");
+
+        if (known_settings[i].use != SETTING_FOREIGN && n_key == n_root &&
+            strncasecmp(key, path, n_root) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,5 +1,6 @@
 #include "analyzer/settings_notify.h"
 
+#include "analyzer/settings_keys.h"
 #include "base/instant.h"
 #include "base/json.h"
 
@@ -289,6 +290,50 @@ static enum err_code read_external_url(struct settings_tree *tree, struct settin
     return ERR_OK;
 }
 
+/* Note one value for `config show`; of a sink the whole URL is a secret. */
+static enum err_code show_value(struct settings_tree *tree, const char *path, const char *member,
+                                const struct setting *value, struct error *err)
+{
+    const char *text = NULL;
+    const char *const *items;
+    size_t n_items;
+    struct setting_line *line;
+
+    if (value->kind == SETTING_LIST) {
+        if (settings_read_list(tree, value, &items, &n_items, err))
+            return err->code;
+        line = settings_show_line(tree, path, value, items, n_items);
+        line->is_list = true;
+        line->is_secret = tree->last.secret;
+        return ERR_OK;
+    }
+    if (setting_text(tree, value, &text, err) || !text)
+        return err->code;
+    settings_show_text(tree, path, value, text,
+                       member ? strncmp(text, "file:", strlen("file:")) != 0
+                              : setting_key_equal(value->key, strlen(value->key), "url"));
+    tree->lines[tree->n_lines - 1].member = member;
+    return ERR_OK;
+}
+
+static enum err_code show_sink(struct settings_tree *tree, const struct setting *sink,
+                               struct error *err)
+{
+    for (size_t i = 0; i < sink->n_children && !err->code; i++) {
+        const struct setting *child = sink->children[i];
+        bool is_known;
+        const char *key = account_key_spell(child->key, tree->arena, &is_known);
+        const char *path = arena_printf(tree->arena, "%s.%s", sink->path, key);
+
+        if (child->kind != SETTING_MAP)
+            (void)(show_value(tree, path, NULL, child, err) == ERR_OK);
+        for (size_t k = 0; k < child->n_children && child->kind == SETTING_MAP && !err->code; k++)
+            (void)(show_value(tree, path, child->children[k]->key, child->children[k], err) ==
+                   ERR_OK);
+    }
+    return err->code;
+}
+
 enum err_code settings_notify_read(struct settings_tree *tree, struct settings *settings,
                                    struct error *err)
 {
@@ -309,7 +354,7 @@ enum err_code settings_notify_read(struct settings_tree *tree, struct settings *
         if (check_keys(&r) || read_name(&r, settings) || read_type(&r) || read_events(&r) ||
             read_items(&r, "applications", "without it, it is told of all applications",
                        &sink->applications, &sink->n_applications) ||
-            read_way(&r))
+            read_way(&r) || show_sink(tree, list->children[settings->n_sinks], err))
             return err->code;
     }
     return ERR_OK;

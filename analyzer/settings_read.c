@@ -1,220 +1,130 @@
-/* analyzer/settings_read.c -- reading values out of the tree: placeholders, then types. */
-#include "analyzer/settings_tree.h"
-
-#include "base/limits.h"
+/* analyzer/settings_read.c -- values of the types that settings have, and what is noted of them. */
+#include "analyzer/settings_keys.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define MAX_PLACEHOLDER_DEPTH 16u /* deeper is a circle */
-#define MAX_SUBSTITUTIONS 10000u  /* in all; nested ones can multiply */
+/* --- what is shown of them --- */
 
-static enum err_code expand(struct settings_tree *tree, const struct setting *at, struct str text,
-                            unsigned depth, struct strbuf *out, struct error *err);
-
-/* --- what a placeholder names --- */
-
-/* The content of a secret file, without the line break at its end. */
-static enum err_code read_secret(struct settings_tree *tree, const struct setting *at,
-                                 const char *path, struct strbuf *out, struct error *err)
+/* Letters and digits at the end of `key`, case aside, are `end`. */
+static bool ends_with(const char *key, const char *end)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    char *bytes = mem_alloc(SECRET_MAX_BYTES + 1, 1);
-    struct stat info;
-    ssize_t n = 0;
-    size_t n_bytes = 0;
+    size_t n = strlen(key), n_end = strlen(end);
 
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        setting_error(at, err, "could not read \"%s\": %s", path, strerror(errno));
-        goto out;
-    }
-    if (!S_ISREG(info.st_mode)) {
-        setting_error(at, err, "\"%s\" is not a regular file", path);
-        goto out;
-    }
-    while (n_bytes <= SECRET_MAX_BYTES &&
-           (n = read(fd, bytes + n_bytes, SECRET_MAX_BYTES + 1 - n_bytes)) > 0)
-        n_bytes += (size_t)n;
-    if (n < 0)
-        setting_error(at, err, "could not read \"%s\": %s", path, strerror(errno));
-    else if (n_bytes > SECRET_MAX_BYTES)
-        setting_error(at, err, "\"%s\" is larger than %u KiB", path, SECRET_MAX_BYTES / KIB);
-    if (err->code)
-        goto out;
-    while (n_bytes > 0 && (bytes[n_bytes - 1] == '\n' || bytes[n_bytes - 1] == '\r'))
-        n_bytes--;
-    if (n_bytes == 0 || memchr(bytes, '\0', n_bytes)) {
-        setting_error(at, err, "\"%s\" %s", path, n_bytes ? "holds a NUL" : "is empty");
-        goto out;
-    }
-    if (info.st_mode & S_IROTH)
-        settings_notice(tree, "%s: \"%s\" can be read by everyone on this machine", at->path, path);
-    strbuf_append(out, bytes, n_bytes);
-out:
-    if (fd >= 0)
-        close(fd);
-    free(bytes);
-    return err->code;
+    return n >= n_end && strcasecmp(key + n - n_end, end) == 0;
 }
 
-static enum err_code take_variable(const struct setting *at, const char *name, const char *value,
-                                   struct strbuf *out, struct error *err)
+bool setting_key_is_secret(const char *key)
 {
-    if (strpbrk(value, "\r\n"))
-        return setting_error(at, err, "the environment variable %s holds a line break", name);
-    strbuf_puts(out, value);
-    return ERR_OK;
+    static const char *const ends[] = {"password", "passphrase", "secret", "token"};
+    static const char *const names[] = {
+        "apiKey",    "applicationKey",  "userKey",          "accessKey",     "accessKeyId",
+        "secretKey", "secretAccessKey", "accountAccessKey", "authorization",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        if (ends_with(key, ends[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (setting_key_equal(key, strlen(key), names[i]))
+            return true;
+    return false;
 }
 
-/* As it is, then as Spring spells it: capitals, dots and dashes as underscores. */
-static const char *find_variable(struct settings_tree *tree, const char *name)
+/* The @ that ends a URL's user info; NULL: it has none. */
+static const char *user_info_end(const char *text)
 {
-    char *spelled = arena_strdup(tree->arena, name);
+    const char *host = strstr(text, "://");
 
-    if (getenv(name))
-        return getenv(name);
-    for (char *c = spelled; *c; c++)
-        *c = *c == '.' || *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-    return getenv(spelled);
+    return host ? memrchr(host + 3, '@', strcspn(host + 3, "?#/")) : NULL;
 }
 
-/* `name` as it stands between the braces, its own placeholders replaced. */
-static enum err_code look_up(struct settings_tree *tree, const struct setting *at, char *name,
-                             const char *raw_default, size_t n_default, unsigned depth,
-                             struct strbuf *out, struct error *err)
+bool setting_has_user_info(const char *text)
 {
-    const struct setting *other = setting_find(tree->root, name);
-    const char *variable;
-
-    if (other && other != at && other->kind == SETTING_SCALAR) /* a: ${A} means the variable */
-        return expand(tree, at, str_of(other->text), depth, out, err);
-    variable = find_variable(tree, name);
-    if (variable)
-        return take_variable(at, name, variable, out, err);
-    if (raw_default)
-        return expand(tree, at, (struct str){raw_default, n_default}, depth, out, err);
-    return setting_error(at, err,
-                         "${%s} is neither a setting nor an environment variable; set it, or write "
-                         "${%s:default}",
-                         name, name);
+    return user_info_end(text) != NULL;
 }
 
-static enum err_code substitute(struct settings_tree *tree, const struct setting *at,
-                                struct str inner, unsigned depth, struct strbuf *out,
-                                struct error *err)
+const char *setting_mask_url(const char *text, struct arena *arena)
 {
-    const char *end = inner.bytes + inner.n_bytes;
-    const char *colon = NULL;
-    struct strbuf name = {0};
-    unsigned n_open = 0;
+    const char *at = user_info_end(text);
 
-    if (depth >= MAX_PLACEHOLDER_DEPTH || ++tree->n_substitutions > MAX_SUBSTITUTIONS)
-        return setting_error(at, err, "its placeholders go round in a circle, or nest too deep");
-    for (const char *c = inner.bytes; c < end && !colon; c++) {
-        if (*c == '$' && c + 1 < end && c[1] == '{')
-            n_open++;
-        else if (*c == '}' && n_open)
-            n_open--;
-        else if (*c == ':' && !n_open)
-            colon = c;
-    }
-    if (expand(tree, at, (struct str){inner.bytes, (size_t)((colon ? colon : end) - inner.bytes)},
-               depth + 1, &name, err))
-        goto out;
-    strbuf_puts(&name, "");
-    if (colon && strcmp(name.bytes, "env") == 0) {
-        char *variable = arena_strndup(tree->arena, colon + 1, (size_t)(end - colon - 1));
-        const char *value = getenv(variable);
-
-        if (value)
-            take_variable(at, variable, value, out, err);
-        else
-            setting_error(at, err, "the environment variable %s is not set", variable);
-    } else if (colon && strcmp(name.bytes, "file") == 0) {
-        read_secret(tree, at, arena_strndup(tree->arena, colon + 1, (size_t)(end - colon - 1)), out,
-                    err);
-    } else if (colon && strcmp(name.bytes, "cred") == 0) {
-        const char *dir = getenv("CREDENTIALS_DIRECTORY");
-
-        if (!dir || memchr(colon, '/', (size_t)(end - colon)))
-            setting_error(at, err,
-                          dir ? "a credential's name has no slash"
-                              : "there is no $CREDENTIALS_DIRECTORY");
-        else
-            read_secret(
-                tree, at,
-                arena_printf(tree->arena, "%s/%.*s", dir, (int)(end - colon - 1), colon + 1), out,
-                err);
-    } else {
-        look_up(tree, at, name.bytes, colon ? colon + 1 : NULL,
-                colon ? (size_t)(end - colon - 1) : 0, depth + 1, out, err);
-    }
-out:
-    strbuf_clear(&name);
-    return err->code;
+    return at ? arena_printf(arena, "%.*s***%s", (int)(strstr(text, "://") + 3 - text), text, at)
+              : text;
 }
 
-/* The brace that closes the one before `at`; NULL: there is none. */
-static const char *closing_brace(const char *at, const char *end)
+/* "${NAME}", "${NAME:default}" -> "${env:NAME}", so that no default is given away; ${env:NAME} and
+ * the like stay. NULL: there is more to it than one reference. */
+static const char *secret_reference(const char *raw, bool is_setting, struct arena *arena)
 {
-    unsigned n_open = 1;
+    static const char *const kinds[] = {"${env:", "${file:", "${cred:"};
+    size_t n = strlen(raw);
+    size_t n_name;
+    char *name;
 
-    for (; at < end; at++) {
-        if (*at == '$' && at + 1 < end && at[1] == '{')
-            n_open++;
-        else if (*at == '}' && --n_open == 0)
-            return at;
-    }
-    return NULL;
+    if (n < 4 || strncmp(raw, "${", 2) != 0 || strchr(raw, '}') != raw + n - 1)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strncmp(raw, kinds[i], strlen(kinds[i])) == 0)
+            return raw;
+    n_name = strcspn(raw + 2, ":}");
+    if (is_setting || n_name == 0 || memchr(raw + 2, '$', n_name))
+        return NULL;
+    name = arena_strndup(arena, raw + 2, n_name);
+    for (char *c = name; !getenv(name) && *c; c++)
+        *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
+    return arena_printf(arena, "${env:%s}", name);
 }
 
-/* Recursion ends at MAX_PLACEHOLDER_DEPTH. */
-static enum err_code expand(struct settings_tree *tree, const struct setting *at, struct str text,
-                            unsigned depth, struct strbuf *out, struct error *err)
+struct setting_line *settings_show_line(struct settings_tree *tree, const char *path,
+                                        const struct setting *from, const char *const *values,
+                                        size_t n_values)
 {
-    const char *c = text.bytes, *end = text.bytes + text.n_bytes;
+    struct setting_line *line;
 
-    while (c < end) {
-        const char *close =
-            *c == '$' && c + 1 < end && c[1] == '{' ? closing_brace(c + 2, end) : NULL;
+    tree->lines = arena_grow(tree->arena, tree->lines, tree->n_lines, &tree->lines_capacity,
+                             sizeof(*tree->lines));
+    line = &tree->lines[tree->n_lines++];
+    *line = (struct setting_line){
+        .path = path,
+        .values = values,
+        .n_values = n_values,
+        .from = from,
+    };
+    return line;
+}
 
-        if (close) {
-            if (substitute(tree, at, (struct str){c + 2, (size_t)(close - c - 2)}, depth, out, err))
-                return err->code;
-            c = close + 1;
-        } else {
-            strbuf_append(out, c++, 1);
-        }
-    }
-    if (out->is_full)
-        return setting_error(at, err, "the value is larger than %u KiB", SECRET_MAX_BYTES / KIB);
-    return ERR_OK;
+void settings_show_text(struct settings_tree *tree, const char *path, const struct setting *from,
+                        const char *text, bool is_secret)
+{
+    const char **value = arena_new(tree->arena, const char *);
+    const char *raw = from && from->kind == SETTING_SCALAR ? from->text : NULL;
+    struct setting_line *line;
+
+    if (!text)
+        return;
+    *value = text;
+    line = settings_show_line(tree, path, from, value, 1);
+    line->is_secret = is_secret || (from && setting_key_is_secret(from->key)) ||
+                      setting_has_user_info(text) || (raw && tree->last.secret);
+    if (!raw || !strstr(raw, "${"))
+        return;
+    if (line->is_secret)
+        line->reference = secret_reference(raw, tree->last.setting, tree->arena);
+    else if (!tree->last.setting)
+        line->reference = raw;
 }
 
 /* --- typed reading --- */
 
-enum err_code setting_text(struct settings_tree *tree, const struct setting *setting,
-                           const char **out, struct error *err)
+/* Those that are part of another setting are shown there. */
+static void show(struct settings_tree *tree, const char *path, const struct setting *from,
+                 const char *text)
 {
-    struct strbuf text = {.max_bytes = SECRET_MAX_BYTES};
-
-    if (setting->kind != SETTING_SCALAR)
-        return setting_error(setting, err, "one value was expected, not a %s",
-                             setting->kind == SETTING_MAP ? "mapping" : "list");
-    *out = NULL;
-    if (!setting->text)
-        return ERR_OK;
-    if (expand(tree, setting, str_of(setting->text), 0, &text, err) == ERR_OK)
-        *out = arena_strndup(tree->arena, strbuf_view(&text).bytes, text.n_bytes);
-    strbuf_clear(&text);
-    return err->code;
+    if (settings_key_is_shown(path))
+        settings_show_text(tree, path, from, text, false);
 }
 
 enum err_code settings_read_text(struct settings_tree *tree, const char *path, const char **out,
@@ -222,7 +132,21 @@ enum err_code settings_read_text(struct settings_tree *tree, const char *path, c
 {
     const struct setting *setting = setting_find(tree->root, path);
 
-    return setting ? setting_text(tree, setting, out, err) : ERR_OK;
+    if (setting && setting_text(tree, setting, out, err))
+        return err->code;
+    show(tree, path, setting, *out);
+    return ERR_OK;
+}
+
+/* The text of a setting for reading; *out is NULL when there is none, or (in a draft) no value for
+ * it: its default stands then. */
+static enum err_code read_typed(struct settings_tree *tree, const struct setting *setting,
+                                const char **out, struct error *err)
+{
+    *out = NULL;
+    if (setting && setting_text(tree, setting, out, err) == ERR_OK && tree->last.missing)
+        *out = NULL;
+    return err->code;
 }
 
 /* The words Spring takes for a boolean. */
@@ -235,37 +159,43 @@ enum err_code settings_read_flag(struct settings_tree *tree, const char *path, b
     } words[] = {{"true", true},   {"on", true},   {"yes", true}, {"1", true},
                  {"false", false}, {"off", false}, {"no", false}, {"0", false}};
     const struct setting *setting = setting_find(tree->root, path);
-    const char *text = NULL;
+    const char *text;
+    size_t i = 0;
 
-    if (!setting || setting_text(tree, setting, &text, err))
+    if (read_typed(tree, setting, &text, err))
         return err->code;
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (strcasecmp(text, words[i].word) == 0) {
-            *out = words[i].value;
-            return ERR_OK;
-        }
-    }
-    return setting_error(setting, err, "\"%.100s\" is neither true nor false", text);
+    while (text && i < ARRAY_LEN(words) && strcasecmp(text, words[i].word) != 0)
+        i++;
+    if (i == ARRAY_LEN(words))
+        return setting_error(setting, err, "\"%.100s\" is neither true nor false", text);
+    if (text)
+        *out = words[i].value;
+    show(tree, path, setting, *out ? "true" : "false");
+    return ERR_OK;
 }
 
 enum err_code settings_read_count(struct settings_tree *tree, const char *path, int64_t min,
                                   int64_t max, int64_t *out, struct error *err)
 {
     const struct setting *setting = setting_find(tree->root, path);
-    const char *text = NULL;
+    const char *text;
     size_t n_digits;
 
-    if (!setting || setting_text(tree, setting, &text, err))
+    if (read_typed(tree, setting, &text, err))
         return err->code;
-    n_digits = strspn(text, "0123456789");
-    if (n_digits > 0 && n_digits <= 18 && text[n_digits] == '\0' && (n_digits == 1 || *text != '0'))
-        *out = strtoll(text, NULL, 10);
-    else
-        n_digits = 0;
-    if (n_digits == 0 || *out < min || *out > max)
-        return setting_error(setting, err,
-                             "\"%.100s\" is not a whole number from %" PRId64 " to %" PRId64, text,
-                             min, max);
+    if (text) {
+        n_digits = strspn(text, "0123456789");
+        if (n_digits > 0 && n_digits <= 18 && text[n_digits] == '\0' &&
+            (n_digits == 1 || *text != '0'))
+            *out = strtoll(text, NULL, 10);
+        else
+            n_digits = 0;
+        if (n_digits == 0 || *out < min || *out > max)
+            return setting_error(setting, err,
+                                 "\"%.100s\" is not a whole number from %" PRId64 " to %" PRId64,
+                                 text, min, max);
+    }
+    show(tree, path, setting, arena_printf(tree->arena, "%" PRId64, *out));
     return ERR_OK;
 }
 
@@ -293,6 +223,7 @@ static void split(struct arena *arena, const char *text, const char *const **out
 enum err_code settings_read_list(struct settings_tree *tree, const struct setting *setting,
                                  const char *const **out, size_t *n_out, struct error *err)
 {
+    bool took_secret = false;
     const char *text = NULL;
     const char **items;
     size_t n = 0;
@@ -307,10 +238,26 @@ enum err_code settings_read_list(struct settings_tree *tree, const struct settin
     for (size_t i = 0; i < setting->n_children; i++) {
         if (setting_text(tree, setting->children[i], &text, err))
             return err->code;
+        took_secret = took_secret || tree->last.secret;
         if (text)
             items[n++] = text;
     }
+    tree->last.secret = took_secret;
     *out = items;
     *n_out = n;
+    return ERR_OK;
+}
+
+enum err_code settings_read_texts(struct settings_tree *tree, const char *path,
+                                  const char *const **out, size_t *n_out, struct error *err)
+{
+    const struct setting *setting = setting_find(tree->root, path);
+    struct setting_line *line;
+
+    if (setting && settings_read_list(tree, setting, out, n_out, err))
+        return err->code;
+    line = settings_show_line(tree, path, setting, *out, *n_out);
+    line->is_list = true;
+    line->is_secret = setting && tree->last.secret;
     return ERR_OK;
 }

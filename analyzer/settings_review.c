@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MAX_WORD_CHARS 64u
 #define MAX_DISTANCE 3u /* of a key that is offered in place of an unknown one */
@@ -61,7 +62,7 @@ const char *account_key_nearest(const char *key)
 static bool part_matches(const char *part, size_t n_bytes, const char *key)
 {
     if (n_bytes == 1 && *part == '*')
-        return account_kind_find(key) != NULL;
+        return account_kind_find(key) || setting_key_equal(key, strlen(key), "stackdriver");
     return setting_key_equal(part, n_bytes, key);
 }
 
@@ -113,6 +114,18 @@ static void offer(const char *key, const char *word, size_t n_bytes, char best[M
     }
 }
 
+/* Does a placeholder name it, or something below it? Then it is the user's own. */
+static bool is_used(const struct settings_tree *tree, const struct setting *setting)
+{
+    size_t n = strlen(setting->path);
+
+    for (size_t i = 0; i < tree->used.n_items; i++)
+        if (strncmp(tree->used.items[i], setting->path, n) == 0 &&
+            (tree->used.items[i][n] == '\0' || strchr(".[", tree->used.items[i][n])))
+            return true;
+    return false;
+}
+
 static void unknown(struct review *review, const struct trail *trail)
 {
     const struct setting *setting = trail->setting;
@@ -130,9 +143,10 @@ static void unknown(struct review *review, const struct trail *trail)
         if (*rest != '*')
             offer(setting->key, rest, strcspn(rest, "."), best, &least);
     }
-    settings_notice(review->tree, "%s:%d: the key \"%s\" is not known%s%s%s", setting->origin,
-                    setting->line, setting->path, *best ? "; did you mean \"" : "", best,
-                    *best ? "\"?" : "");
+    settings_warn(review->tree, "%s: the key \"%s\" is not known%s%s%s",
+                  setting_origin(setting, review->tree->arena), setting->path,
+                  *best ? "; did you mean \"" : "", best, *best ? "\"?" : "");
+    settings_drop(review->tree, setting, "the key is not known");
 }
 
 static void review_map(struct review *review, const struct setting *map, const struct trail *up);
@@ -154,8 +168,12 @@ static void review_one(struct review *review, const struct trail *trail)
     if (is_above && trail->setting->kind == SETTING_MAP) {
         review_map(review, trail->setting, trail);
     } else if (!known) {
-        unknown(review, trail);
-    } else if (known->use != SETTING_TAKEN) {
+        if (!is_used(review->tree, trail->setting))
+            unknown(review, trail);
+    } else if (known->use == SETTING_FOREIGN || known->use == SETTING_NO_EFFECT) {
+        settings_drop(review->tree, trail->setting,
+                      known->use == SETTING_FOREIGN ? "this service has no such part"
+                                                    : "without effect in this version");
         list = known->use == SETTING_FOREIGN ? &review->foreign : &review->no_effect;
         strbuf_printf(list, "%s%s", list->n_bytes ? ", " : "", trail->setting->path);
     }
@@ -180,4 +198,23 @@ void settings_keys_review(struct settings_tree *tree)
                         review.foreign.bytes);
     strbuf_clear(&review.no_effect);
     strbuf_clear(&review.foreign);
+}
+
+void settings_open_secrets_review(struct settings_tree *tree)
+{
+    const char *last = "";
+
+    for (size_t i = 0; i < tree->n_lines; i++) {
+        const struct setting_line *line = &tree->lines[i];
+        struct stat info;
+
+        if (!line->is_secret || line->reference || !line->from || !*line->from->origin ||
+            strcmp(line->from->origin, last) == 0)
+            continue;
+        if (stat(line->from->origin, &info) != 0 || !(info.st_mode & S_IROTH))
+            continue;
+        last = line->from->origin;
+        settings_warn(tree, "%s holds secrets (%s) and can be read by everyone on this machine",
+                      last, line->from->path);
+    }
 }

@@ -19,15 +19,47 @@ void settings_tree_init(struct settings_tree *tree, struct arena *arena)
     tree->root->kind = SETTING_MAP;
 }
 
+void settings_texts_add(struct settings_tree *tree, struct settings_texts *list, const char *text)
+{
+    list->items =
+        arena_grow(tree->arena, list->items, list->n_items, &list->capacity, sizeof(*list->items));
+    list->items[list->n_items++] = text;
+}
+
 void settings_notice(struct settings_tree *tree, const char *fmt, ...)
 {
     va_list args;
 
-    tree->notices = arena_grow(tree->arena, tree->notices, tree->n_notices, &tree->notices_capacity,
-                               sizeof(*tree->notices));
     va_start(args, fmt);
-    tree->notices[tree->n_notices++] = arena_vprintf(tree->arena, fmt, args);
+    settings_texts_add(tree, &tree->notices, arena_vprintf(tree->arena, fmt, args));
     va_end(args);
+}
+
+void settings_warn(struct settings_tree *tree, const char *fmt, ...)
+{
+    const char *text;
+    va_list args;
+
+    va_start(args, fmt);
+    text = arena_vprintf(tree->arena, fmt, args);
+    va_end(args);
+    for (size_t i = 0; i < tree->warnings.n_items; i++)
+        if (strcmp(tree->warnings.items[i], text) == 0)
+            return; /* what many accounts share is said once */
+    settings_texts_add(tree, &tree->warnings, text);
+}
+
+void settings_drop(struct settings_tree *tree, const struct setting *setting, const char *why)
+{
+    settings_texts_add(tree, &tree->dropped,
+                       arena_printf(tree->arena, "%s (%s): %s", setting->path,
+                                    setting_origin(setting, tree->arena), why));
+}
+
+const char *setting_origin(const struct setting *setting, struct arena *arena)
+{
+    return setting->line ? arena_printf(arena, "%s:%d", setting->origin, setting->line)
+                         : setting->origin;
 }
 
 enum err_code setting_error(const struct setting *setting, struct error *err, const char *fmt, ...)
@@ -270,6 +302,7 @@ static enum err_code put(const struct source *source, struct setting *at, const 
 
         become(at, SETTING_SCALAR, source, line);
         at->text = text ? arena_strdup(source->tree->arena, text) : NULL;
+        at->type = json_typeof(value);
         return ERR_OK;
     }
     }
@@ -296,5 +329,6 @@ enum err_code settings_tree_set(struct settings_tree *tree, const char *path, co
     become(at, SETTING_SCALAR, &source, 0);
     at->line = 0;
     at->text = arena_strdup(tree->arena, text);
+    at->type = JSON_STRING;
     return ERR_OK;
 }

@@ -1,5 +1,6 @@
 #include "api/call.h"
 
+#include "api/guard.h"
 #include "base/json.h"
 #include "base/limits.h"
 
@@ -38,6 +39,21 @@ enum err_code call_params(const struct api_call *call, const struct call_param *
                                  "Required parameter '%s' is not present.", params[i].name);
         *params[i].out = value;
     }
+    return ERR_OK;
+}
+
+enum err_code call_header(const struct api_call *call, const char *name, const char **out,
+                          struct error *err)
+{
+    struct str value;
+    size_t n = call->headers ? headers_find(call->headers, name, &value) : 0;
+
+    *out = NULL;
+    if (n > 1)
+        return error_because(err, ERR_INVALID, "repeated_header",
+                             "Header '%s' was given more than once.", name);
+    if (n)
+        *out = arena_strndup(call->arena, value.bytes, value.n_bytes);
     return ERR_OK;
 }
 
@@ -84,7 +100,7 @@ enum err_code call_count(const struct api_call *call, const char *name, size_t d
     *out = default_value;
     if (find_one(call, name, &text, err))
         return err->code;
-    if (!text)
+    if (!text || *text == '\0')
         return ERR_OK;
     n_digits = strspn(text, "0123456789");
     errno = 0;

@@ -15,7 +15,10 @@
 
 #define REQUEST_ID_BYTES 129u
 
+struct headers;
 struct stats;
+struct stream;
+struct subscription;
 
 /* What every handler may use; the same for all calls. */
 struct api_context {
@@ -37,15 +40,29 @@ struct reply {
     unsigned retry_after_s; /* 0: none */
 };
 
+/* How a handler waits without keeping its thread: it subscribes, looks whether there is anything to
+ * answer, and if not sets `is_wanted` and returns ERR_OK without a reply. It is called again, on
+ * any handler thread, when the subscription has something to say; the last time `is_over` is set:
+ * the time is up, the client has left, or the service stops. */
+struct call_wait {
+    struct subscription *subscription; /* goes with the call */
+    int64_t until_mono_ms;
+    bool is_wanted, is_over;
+};
+
 struct api_call {
     struct arena *arena;
     struct api_context *context;
     enum method method;
     const char *method_text; /* as sent */
     struct target target;
+    const struct headers *headers; /* NULL: none */
     struct route_match match;
     char request_id[REQUEST_ID_BYTES];
     struct strbuf body;
+    struct call_wait wait;
+    struct stream *stream; /* the reply's body, when it is one of events (api/stream.h); goes with
+                              the call */
     struct reply reply;
 };
 
@@ -66,12 +83,17 @@ struct call_param {
 MUST_CHECK enum err_code call_params(const struct api_call *call, const struct call_param *params,
                                      size_t n_params, struct error *err);
 
+/* A header's value, terminated; NULL when there is none.
+ * Errors: ERR_INVALID, reason repeated_header. */
+MUST_CHECK enum err_code call_header(const struct api_call *call, const char *name,
+                                     const char **out, struct error *err);
+
 /* A list parameter: repeated and comma-separated mean the same; blanks are dropped. */
 void call_list(const struct api_call *call, const char *name, const char *const **out,
                size_t *n_out);
 
-/* A whole number in [1, max], or the default when absent.
- * Errors: ERR_INVALID, reason bad_parameter (empty included) or repeated_parameter. */
+/* A whole number in [1, max], or the default when absent or empty.
+ * Errors: ERR_INVALID, reason bad_parameter or repeated_parameter. */
 MUST_CHECK enum err_code call_count(const struct api_call *call, const char *name,
                                     size_t default_value, size_t max, size_t *out,
                                     struct error *err);

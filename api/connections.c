@@ -5,6 +5,7 @@
 #include "base/instant.h"
 #include "base/limits.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -35,6 +37,9 @@ struct connection {
     int64_t deadline_ms; /* monotonic; INT64_MAX: none */
     int64_t progress_ms; /* when acked_bytes last grew */
     uint64_t acked_bytes;
+    void (*wake)(void *ctx); /* NULL: nobody watches */
+    void *ctx;
+    int64_t wake_ms;
 };
 
 struct connections {
@@ -57,29 +62,37 @@ static uint64_t acked_bytes(int fd)
     return info.tcpi_bytes_acked;
 }
 
+/* Between two events there is nothing for the peer to take. */
+static bool has_unsent(int fd)
+{
+    int n_bytes = 0;
+
+    return ioctl(fd, SIOCOUTQ, &n_bytes) == 0 && n_bytes > 0;
+}
+
 static bool is_stalled(struct connection *c, int64_t now_ms, int64_t stall_ms)
 {
     uint64_t acked;
 
-    if (c->phase != PHASE_SENDING)
+    if (c->phase != PHASE_SENDING && c->phase != PHASE_STREAMING)
         return false;
     acked = acked_bytes(c->fd);
-    if (acked != c->acked_bytes) {
+    if (acked != c->acked_bytes || (c->phase == PHASE_STREAMING && !has_unsent(c->fd))) {
         c->acked_bytes = acked;
         c->progress_ms = now_ms;
     }
     return now_ms - c->progress_ms >= stall_ms;
 }
 
-/* The peer has sent its last byte, which does not complete the request. The library overlooks an
- * end that arrives together with data. Seen twice, so that it has had the time to read what is
- * there. */
+/* The peer has sent its last byte, which does not complete the request, or does not care for the
+ * answer any more. The library overlooks an end that arrives together with data, and all of it on a
+ * connection that waits. Seen twice, so that it has had the time to read what is there. */
 static bool is_abandoned(struct connection *c)
 {
     bool was_at_end = c->was_at_end;
     char byte;
 
-    c->was_at_end = (c->phase == PHASE_HEAD || c->phase == PHASE_BODY) &&
+    c->was_at_end = (c->phase == PHASE_HEAD || c->phase == PHASE_BODY || c->wake) &&
                     recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
     return was_at_end && c->was_at_end;
 }
@@ -96,6 +109,14 @@ static void shut(struct connection *c, const char *status_line)
     c->is_shut = true;
 }
 
+static void rouse(struct connection *c)
+{
+    void (*wake)(void *ctx) = c->wake;
+
+    c->wake = NULL;
+    wake(c->ctx);
+}
+
 static void *sweeper_main(void *arg)
 {
     struct connections *connections = arg;
@@ -106,10 +127,13 @@ static void *sweeper_main(void *arg)
         struct timespec until = {.tv_sec = until_ms / MS_PER_S,
                                  .tv_nsec = until_ms % MS_PER_S * NS_PER_MS};
 
-        for (struct connection *c = connections->first; c; c = c->next)
+        for (struct connection *c = connections->first; c; c = c->next) {
             if (!c->is_shut && (now_ms >= c->deadline_ms || is_abandoned(c) ||
                                 is_stalled(c, now_ms, connections->deadlines.send_stall_ms)))
                 shut(c, "408 Request Timeout");
+            if (c->wake && (c->is_shut || now_ms >= c->wake_ms))
+                rouse(c);
+        }
         if (connections->first)
             pthread_cond_timedwait(&connections->wake, &connections->lock, &until);
         else /* nothing to watch, so no reason to wake up */
@@ -196,8 +220,8 @@ void connection_enter(struct connections *connections, struct connection *connec
 {
     const struct connection_deadlines *d = &connections->deadlines;
     const int64_t limits_ms[] = {
-        [PHASE_HEAD] = d->head_ms,    [PHASE_BODY] = d->body_ms, [PHASE_WORKING] = INT64_MAX,
-        [PHASE_SENDING] = d->send_ms, [PHASE_IDLE] = d->idle_ms,
+        [PHASE_HEAD] = d->head_ms,    [PHASE_BODY] = d->body_ms,     [PHASE_WORKING] = INT64_MAX,
+        [PHASE_SENDING] = d->send_ms, [PHASE_STREAMING] = INT64_MAX, [PHASE_IDLE] = d->idle_ms,
     };
     int64_t now_ms = clock_mono_ms();
 
@@ -218,6 +242,23 @@ void connection_refuse(struct connections *connections, struct connection *conne
     pthread_mutex_lock(&connections->lock);
     if (!connection->is_shut)
         shut(connection, status_line);
+    pthread_mutex_unlock(&connections->lock);
+}
+
+void connection_watch(struct connections *connections, struct connection *connection,
+                      int64_t until_mono_ms, void (*wake)(void *ctx), void *ctx)
+{
+    pthread_mutex_lock(&connections->lock);
+    connection->wake = wake;
+    connection->ctx = ctx;
+    connection->wake_ms = until_mono_ms;
+    pthread_mutex_unlock(&connections->lock);
+}
+
+void connection_unwatch(struct connections *connections, struct connection *connection)
+{
+    pthread_mutex_lock(&connections->lock);
+    connection->wake = NULL;
     pthread_mutex_unlock(&connections->lock);
 }
 

@@ -13,11 +13,12 @@ struct connections;
 struct connection;
 
 enum connection_phase {
-    PHASE_HEAD,    /* the request line and headers are on their way */
-    PHASE_BODY,    /* so is the body */
-    PHASE_WORKING, /* the handler has it; no deadline here */
-    PHASE_SENDING, /* the answer is on its way out */
-    PHASE_IDLE,    /* kept alive between two requests */
+    PHASE_HEAD,      /* the request line and headers are on their way */
+    PHASE_BODY,      /* so is the body */
+    PHASE_WORKING,   /* the handler has it; no deadline here */
+    PHASE_SENDING,   /* the answer is on its way out */
+    PHASE_STREAMING, /* an answer that goes on and on: no deadline but for taking what there is */
+    PHASE_IDLE,      /* kept alive between two requests */
 };
 
 struct connection_deadlines {
@@ -46,6 +47,14 @@ void connection_enter(struct connections *connections, struct connection *connec
  * while a request is being read and nothing is being sent. */
 void connection_refuse(struct connections *connections, struct connection *connection,
                        const char *status_line);
+
+/* For a connection that waits on our side, so that the library does not look at it: call
+ * wake(ctx), once, on the sweeper's thread, when `until_mono_ms` has come or the client has left.
+ * wake() must neither wait nor call anything here. */
+void connection_watch(struct connections *connections, struct connection *connection,
+                      int64_t until_mono_ms, void (*wake)(void *ctx), void *ctx);
+/* Never mind. Once it returns, wake() neither runs nor will run. */
+void connection_unwatch(struct connections *connections, struct connection *connection);
 
 /* Requests begun on this connection so far, this call's included. */
 unsigned connection_count_request(struct connection *connection);

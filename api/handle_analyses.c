@@ -1,6 +1,17 @@
 #include "api/handlers.h"
 #include "api/respond.h"
 
+/* Kayenta has these endpoints only where kayenta.standaloneCanaryAnalysis.enabled says so. */
+static enum err_code check_enabled(const struct api_call *call, struct error *err)
+{
+    if (!call->context->settings->has_no_analyses)
+        return ERR_OK;
+    return error_because(err, ERR_NOT_FOUND, "unknown_path",
+                         "No static resource " STR_FMT
+                         ": kayenta.standaloneCanaryAnalysis.enabled is false.",
+                         (int)call->target.path.n_bytes - 1, call->target.path.bytes + 1);
+}
+
 /* Start and answer with the id; 200 once the analysis is durable. */
 static enum err_code start(struct api_call *call, struct analysis_start *what, struct error *err)
 {
@@ -26,7 +37,8 @@ enum err_code handle_analysis_start_ad_hoc(struct api_call *call, struct error *
 {
     struct analysis_start what = {0};
 
-    if (call_ad_hoc_halves(call, &what.canary.canary_config, &what.canary.execution_request, err))
+    if (check_enabled(call, err) ||
+        call_ad_hoc_halves(call, &what.canary.canary_config, &what.canary.execution_request, err))
         return err->code;
     return start(call, &what, err);
 }
@@ -35,7 +47,7 @@ enum err_code handle_analysis_start_by_config(struct api_call *call, struct erro
 {
     struct analysis_start what = {.canary.canary_config_id = call->match.params[0]};
 
-    if (call_json_object(call, &what.canary.execution_request, err))
+    if (check_enabled(call, err) || call_json_object(call, &what.canary.execution_request, err))
         return err->code;
     return start(call, &what, err);
 }
@@ -48,7 +60,7 @@ enum err_code handle_analysis_get(struct api_call *call, struct error *err)
     };
     struct str body;
 
-    if (call_params(call, params, ARRAY_LEN(params), err) ||
+    if (check_enabled(call, err) || call_params(call, params, ARRAY_LEN(params), err) ||
         analyzer_analysis_get(call->context->analyzer, call->match.params[0], call->arena, &body,
                               err))
         return err->code;

@@ -43,23 +43,6 @@ static json_t *list(const struct api_call *call, const char *name)
     return array;
 }
 
-/* What the settings say for a parameter that was not given; NULL: nothing. */
-static const char *configured(const struct settings *settings, const char *store, const char *key)
-{
-    const struct {
-        const char *key, *value;
-    } values[] = {
-        {"project", settings->fetch_project},   {"resourceType", settings->fetch_resource_type},
-        {"location", settings->fetch_location}, {"scope", settings->fetch_scope},
-        {"start", settings->fetch_start},       {"end", settings->fetch_end},
-    };
-
-    for (size_t i = 0; strcmp(store, "prometheus") == 0 && i < ARRAY_LEN(values); i++)
-        if (strcmp(values[i].key, key) == 0)
-            return values[i].value;
-    return NULL;
-}
-
 static enum err_code put_step(json_t *scope, const char *text, struct error *err)
 {
     size_t n_digits = text ? strspn(text, "0123456789") : 0;
@@ -87,7 +70,7 @@ static enum err_code put(const struct api_call *call, const struct fetch_param *
     if (call_params(call, &one, 1, err))
         return err->code;
     if (!text && param->place != IN_QUERY)
-        text = configured(call->context->settings, out->fetch.store, param->key);
+        text = settings_fetch_default(call->context->settings, out->fetch.store, param->key);
     switch (param->place) {
     case IN_QUERY:
         json_set_text(out->query, param->key, text);

@@ -19,6 +19,12 @@ MUST_CHECK enum err_code handle_analysis_start_ad_hoc(struct api_call *call, str
 MUST_CHECK enum err_code handle_analysis_start_by_config(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_analysis_get(struct api_call *call, struct error *err);
 
+/* handle_v1.c */
+MUST_CHECK enum err_code handle_follow_list(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_follow_get(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_follow_cancel(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_events(struct api_call *call, struct error *err);
+
 /* handle_configs.c */
 MUST_CHECK enum err_code handle_config_list(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_config_create(struct api_call *call, struct error *err);

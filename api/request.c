@@ -1,8 +1,10 @@
 #include "api/request.h"
 
 #include "api/guard.h"
+#include "api/parked.h"
 #include "api/respond.h"
 #include "api/respond_http.h"
+#include "api/stream.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/instant.h"
@@ -33,13 +35,24 @@ struct request {
     struct headers headers;
     struct error refusal;
     enum stage stage;
-    bool must_close, is_admitted, is_fetch, is_body_too_large;
+    bool must_close, is_in_flight, is_admitted, is_fetch, is_body_too_large;
     size_t reserved_bytes, received_bytes;
     struct str raw_target;
     const char *path;      /* raw_target without the query, which may hold what no log should */
     int64_t started_ns;    /* the head was complete */
-    int64_t dispatched_ms; /* the body was */
+    int64_t dispatched_ms; /* the body was, or what it waited for has come */
+    struct parked parked;
 };
+
+/* It waits for events: others may take its place. */
+static void step_aside(struct request *request)
+{
+    if (request->is_admitted)
+        atomic_fetch_sub(&request->context->n_admitted, 1);
+    if (request->is_in_flight)
+        atomic_fetch_sub(&request->context->stats.n_in_flight, 1);
+    request->is_admitted = request->is_in_flight = false;
+}
 
 /* --- replies --- */
 
@@ -47,11 +60,21 @@ static enum MHD_Result send_reply(struct request *request)
 {
     struct request_context *context = request->context;
     bool must_close = request->must_close || atomic_load(&context->api.is_draining);
-    struct MHD_Response *response = respond_http(&request->call, &request->headers, must_close);
+    struct api_call *call = &request->call;
+    struct MHD_Response *response;
     enum MHD_Result is_queued;
 
     request->stage = STAGE_QUEUED;
-    connection_enter(context->connections, request->connection, PHASE_SENDING);
+    if (call->stream) {
+        response =
+            stream_response(call->stream, request->http, context->connections, request->connection);
+        step_aside(request);
+    } else {
+        response = respond_http_body(call);
+    }
+    respond_http_headers(call, &request->headers, must_close, response);
+    connection_enter(context->connections, request->connection,
+                     call->stream ? PHASE_STREAMING : PHASE_SENDING);
     is_queued = MHD_queue_response(request->http, request->call.reply.status, response);
     MHD_destroy_response(response);
     return is_queued;
@@ -128,7 +151,7 @@ static enum err_code admit(struct request *request, struct error *err)
     if (route->body != BODY_NONE)
         request->reserved_bytes = announced < max_bytes ? announced : max_bytes;
     context->buffered_bytes += request->reserved_bytes;
-    if (context->n_admitted >= HTTP_MAX_IN_FLIGHT ||
+    if (atomic_load(&context->n_admitted) >= HTTP_MAX_IN_FLIGHT ||
         context->buffered_bytes > MAX_BUFFERED_BODY_BYTES)
         return overloaded(err);
     if (route->kind == ROUTE_FETCH) {
@@ -137,7 +160,7 @@ static enum err_code admit(struct request *request, struct error *err)
         context->n_fetches++;
         request->is_fetch = true;
     }
-    context->n_admitted++;
+    atomic_fetch_add(&context->n_admitted, 1);
     request->is_admitted = true;
     return ERR_OK;
 }
@@ -208,15 +231,47 @@ static void run_handler(struct request *request)
         ; /* the error says it */
     else if (call->match.route->handle(call, &err) == ERR_OK)
         return;
+    stream_close(call->stream);
+    call->stream = NULL;
     respond_error(call, &err);
+}
+
+static void run_job(void *ctx);
+
+/* What a handler waits for has come. */
+static void run_again(void *ctx)
+{
+    struct request *request = ctx;
+
+    request->dispatched_ms = clock_mono_ms();
+    worker_pool_submit(request->context->handlers, run_job, request);
 }
 
 static void run_job(void *ctx)
 {
     struct request *request = ctx;
     struct request_context *context = request->context;
+    struct api_call *call = &request->call;
 
+    if (call->wait.is_wanted) {
+        parked_leave(&request->parked);
+        call->wait.is_wanted = false;
+        call->wait.is_over = atomic_load(&request->parked.is_over);
+    }
     run_handler(request);
+    if (call->wait.is_wanted) {
+        step_aside(request);
+        request->parked.connections = context->connections;
+        request->parked.connection = request->connection;
+        request->parked.subscription = call->wait.subscription;
+        request->parked.wake = run_again;
+        request->parked.ctx = request;
+        parked_wait(&request->parked, call->wait.until_mono_ms);
+        return; /* the request may be gone */
+    }
+    if (!request->is_in_flight)
+        atomic_fetch_add(&context->stats.n_in_flight, 1);
+    request->is_in_flight = true;
     MHD_resume_connection(request->http); /* the event thread has it from here on */
     atomic_fetch_sub(&context->n_running, 1);
 }
@@ -294,6 +349,7 @@ void *request_target_seen(void *cls, const char *target, struct MHD_Connection *
         request->must_close = true;
     if (has_absurd_params(target))
         connection_refuse(context->connections, request->connection, "400 Bad Request");
+    request->is_in_flight = true;
     atomic_fetch_add(&context->stats.n_in_flight, 1);
     return request;
 }
@@ -306,6 +362,7 @@ static enum MHD_Result first_call(struct request *request, const char *method, c
     request->started_ns = clock_mono_ns();
     call->method = method_of(method);
     call->method_text = method;
+    call->headers = &request->headers;
     MHD_get_connection_values_n(request->http, MHD_HEADER_KIND, collect_header, &request->headers);
     take_request_id(request);
     connection_enter(request->context->connections, request->connection, PHASE_BODY);
@@ -360,13 +417,14 @@ void request_free(struct request *request)
 {
     struct request_context *context = request->context;
 
-    if (request->is_admitted)
-        context->n_admitted--;
+    step_aside(request);
     if (request->is_fetch)
         context->n_fetches--;
     context->buffered_bytes -= request->reserved_bytes;
-    atomic_fetch_sub(&context->stats.n_in_flight, 1);
     request->client->request = NULL;
+    stream_close(request->call.stream);
+    parked_leave(&request->parked);
+    events_unsubscribe(request->call.wait.subscription);
     strbuf_clear(&request->call.body);
     arena_free(request->call.arena);
     free(request);

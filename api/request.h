@@ -7,8 +7,11 @@
  *   request_handle        for each piece of body
  *   request_handle        last call: the connection is suspended and the call goes to a handler
  * thread
- *                         ... the handler runs, blocks if it must, and resumes the connection ...
+ *                         ... the handler runs, blocks if it must, and resumes the connection;
+ *                         or it waits for an event without a thread, and runs again ...
  *   request_handle        once more: the reply is queued
+ *                         ... a stream of events is written, and the connection suspended between
+ *                         two of them ...
  *   request_completed     the last byte is out, or the client is gone
  *
  * A reply that is queued on the first call closes the connection, for the body behind it has not
@@ -31,9 +34,10 @@ struct request_context {
     struct connections *connections;
     struct worker_pool *handlers, *health;
     bool is_loopback;
-    atomic_size_t n_running; /* suspended, with a handler thread or waiting for one */
+    atomic_size_t n_running;  /* suspended, with a handler thread or waiting for one */
+    atomic_size_t n_admitted; /* those in hand; whoever waits for an event is not */
     /* Only the event thread looks at these. */
-    size_t n_admitted, n_fetches, buffered_bytes;
+    size_t n_fetches, buffered_bytes;
 };
 
 /* One connection; the library keeps it as the socket's context. */

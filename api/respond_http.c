@@ -50,21 +50,30 @@ static void add_cors_headers(const struct api_call *call, const struct headers *
     add_header(response, "Access-Control-Allow-Headers", "x-requested-with, content-type");
 }
 
-struct MHD_Response *respond_http(const struct api_call *call, const struct headers *headers,
-                                  bool must_close)
+struct MHD_Response *respond_http_body(const struct api_call *call)
 {
-    const struct reply *reply = &call->reply;
+    struct str body = call->reply.body;
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        reply->body.n_bytes, (void *)(uintptr_t)reply->body.bytes, MHD_RESPMEM_PERSISTENT);
-    char seconds[16];
+        body.n_bytes, (void *)(uintptr_t)body.bytes, MHD_RESPMEM_PERSISTENT);
 
     if (!response)
         abort(); /* out of memory */
+    return response;
+}
+
+void respond_http_headers(const struct api_call *call, const struct headers *headers,
+                          bool must_close, struct MHD_Response *response)
+{
+    const struct reply *reply = &call->reply;
+    char seconds[16];
+
     add_fixed_headers(response);
     add_cors_headers(call, headers, response);
     add_header(response, "X-Request-Id", call->request_id);
     if (reply->content_type)
         add_header(response, "Content-Type", reply->content_type);
+    if (call->stream)
+        add_header(response, "X-Accel-Buffering", "no"); /* or nginx would keep events back */
     if (reply->allow)
         add_header(response, "Allow", reply->allow);
     if (reply->retry_after_s) {
@@ -73,5 +82,4 @@ struct MHD_Response *respond_http(const struct api_call *call, const struct head
     }
     if (must_close)
         add_header(response, "Connection", "close");
-    return response;
 }

@@ -7,9 +7,12 @@
 
 struct MHD_Response;
 
-/* The response borrows the reply's body: it must be gone before the call's arena is. The caller
- * queues and destroys it. Never NULL. */
-struct MHD_Response *respond_http(const struct api_call *call, const struct headers *headers,
-                                  bool must_close);
+/* The reply with its body. Borrows it: the response must be gone before the call's arena is. The
+ * caller queues and destroys it. Never NULL. */
+struct MHD_Response *respond_http_body(const struct api_call *call);
+
+/* Add all headers to a response, whatever its body is. */
+void respond_http_headers(const struct api_call *call, const struct headers *headers,
+                          bool must_close, struct MHD_Response *response);
 
 #endif

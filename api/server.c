@@ -1,5 +1,6 @@
 #include "api/server.h"
 
+#include "analyzer/events.h"
 #include "api/listener.h"
 #include "api/request.h"
 #include "base/clock.h"
@@ -117,6 +118,7 @@ uint16_t server_port(const struct server *server)
 void server_drain(struct server *server)
 {
     atomic_store(&server->context.api.is_draining, true);
+    events_close(analyzer_events(server->context.api.analyzer)); /* who follows, hears of it */
 }
 
 bool server_stop(struct server *server, int64_t wait_ms)
@@ -125,9 +127,11 @@ bool server_stop(struct server *server, int64_t wait_ms)
     int64_t until_ms = clock_mono_ms() + wait_ms;
     int listen_fd = MHD_quiesce_daemon(server->daemon);
 
+    server_drain(server); /* the library stops only when nothing is suspended */
     if (listen_fd >= 0)
         close(listen_fd);
     while ((atomic_load(&server->context.stats.n_in_flight) ||
+            atomic_load(&server->context.stats.n_streams) ||
             atomic_load(&server->context.n_running)) &&
            clock_mono_ms() < until_ms)
         nanosleep(&pause, NULL);

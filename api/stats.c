@@ -23,6 +23,7 @@ static const struct {
     const char *reason, *limit;
 } limits[] = {
     {"overloaded", "http.in_flight"},
+    {"too_many_subscribers", "http.event_streams"},
     {"deadline", "http.request_deadline"},
     {"target_too_long", "http.target_bytes"},
     {"headers_too_large", "http.header_bytes"},
@@ -264,6 +265,8 @@ void stats_print(struct stats *stats, struct arena *arena, struct strbuf *out)
                 (double)atomic_load(&stats->n_in_flight));
     print_gauge(out, "serinus_http_connections", "Open connections.",
                 (double)atomic_load(&stats->n_connections));
+    print_gauge(out, "serinus_sse_subscribers", "Clients that follow events.",
+                (double)atomic_load(&stats->n_streams));
     print_head(out, "serinus_limit_refusals_total", "counter", "Requests refused, by limit.");
     for (size_t i = 0; i < STATS_LIMITS; i++)
         strbuf_printf(out, "serinus_limit_refusals_total{limit=\"%s\"} %" PRIuFAST64 "\n",

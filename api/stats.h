@@ -7,10 +7,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define STATS_LIMITS 11u /* limits whose refusals are counted */
+#define STATS_LIMITS 12u /* limits whose refusals are counted */
 
 struct stats {
-    atomic_size_t n_in_flight, n_connections;
+    atomic_size_t n_in_flight, n_connections, n_streams;
     atomic_uint_fast64_t n_refused[STATS_LIMITS];
     struct stats_table *table;
 };

@@ -19,6 +19,9 @@
 #define HTTP_MAX_QUERY_PARAMS 64u
 #define HTTP_MAX_BODY_BYTES (2u * MIB)        /* configs, starts, metric sets, pair lists */
 #define HTTP_MAX_SMALL_BODY_BYTES (64u * KIB) /* everything else */
+#define HTTP_MAX_EVENT_STREAMS 256u /* over it: 503; they do not count as in flight */
+#define HTTP_EVENT_BEAT_MS 15000    /* a comment, so that no proxy takes a quiet stream for dead */
+#define HTTP_MAX_WAIT_S 30          /* of a long poll; it does not count as in flight, either */
 #define HTTP_MAX_DRAIN_BYTES (1u * MIB)       /* read past a refusal before giving up */
 #define HTTP_DEFAULT_PAGE_ROWS 20
 #define HTTP_MAX_PAGE_ROWS 200

@@ -5,9 +5,10 @@
  *                    +------------- resting <-----------------+  a failure worth another try
  *
  * A lane lets at most max_concurrent_requests fly, and all lanes together STORE_CONCURRENCY_TOTAL.
- * Each lane has a breaker: once several requests in a row have failed, it is open, and all but one
- * probe in a while fail on the spot; that counts as a try, so a dead store costs its callers their
- * tries and nobody else anything.
+ * Where the account signs in with a token, the lane waits while one is fetched, in a lane of its
+ * own. Each lane has a breaker: once several requests in a row have failed, it is open, and all but
+ * one probe in a while fail on the spot; that counts as a try, so a dead store costs its callers
+ * their tries and nobody else anything.
  *
  * Everything but the inbox and the counters belongs to the thread and needs no lock. */
 #include "collectors/fetch.h"
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "collectors/fetch_try.h"
 #include "collectors/retry.h"
+#include "collectors/token_keeper.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -33,6 +35,7 @@
 #define BREAKER_PROBE_MS 15000
 #define MAX_CONNECTIONS 128L        /* kept alive; libcurl's default shrinks with the last burst */
 #define FIRST_BYTE_TIMEOUT_MS 30000 /* unless the account grants more than twice as much in all */
+#define UNAUTHORIZED 401
 #define METHOD_NOT_ALLOWED 405
 
 enum phase { PHASE_QUEUED, PHASE_FLYING, PHASE_RESTING };
@@ -44,6 +47,7 @@ struct fetch_state {
     struct lane *lane;
     enum phase phase;
     struct fetch_try try;
+    bool has_new_token; /* the store refused one; it gets no third */
     int64_t submitted_ms, deadline_ms;
     int64_t due_ms;     /* resting: when to go on */
     int64_t started_ms; /* flying: since when */
@@ -60,7 +64,9 @@ struct lane {
     unsigned n_flying;
     unsigned n_failures; /* in a row */
     int64_t next_probe_ms;
+    int64_t resume_ms; /* the store asked for a rest until then */
     struct error last_error;
+    struct token_keeper *tokens; /* NULL until its account needs one */
 };
 
 struct fetch {
@@ -180,6 +186,12 @@ static void rest(struct fetch *fetch, struct fetch_state *state, int64_t due_ms)
         TAILQ_INSERT_HEAD(&fetch->resting, state, queue_link);
 }
 
+static void enqueue(struct fetch_state *state)
+{
+    state->phase = PHASE_QUEUED;
+    TAILQ_INSERT_TAIL(&state->lane->queue, state, queue_link);
+}
+
 /* With what the last try brought: the store's own answer says most. */
 static void end_as_known(struct fetch *fetch, struct fetch_state *state)
 {
@@ -189,12 +201,11 @@ static void end_as_known(struct fetch *fetch, struct fetch_state *state)
 }
 
 /* One more failed try: wait for the next one, or give up with what is known. */
-static void again_or_end(struct fetch *fetch, struct fetch_state *state, const char *retry_after)
+static void again_or_end(struct fetch *fetch, struct fetch_state *state, int64_t asked_ms)
 {
     const struct retry_policy *policy = &state->transfer->account->retry;
     unsigned n_failures = state->transfer->attempts;
-    int64_t due_ms = clock_mono_ms() + retry_wait_ms(policy, n_failures, random_ratio(),
-                                                     retry_after, clock_wall_ms() / MS_PER_S);
+    int64_t due_ms = clock_mono_ms() + retry_wait_ms(policy, n_failures, random_ratio(), asked_ms);
 
     if (n_failures >= policy->attempts || due_ms >= state->deadline_ms) {
         end_as_known(fetch, state);
@@ -219,7 +230,7 @@ static void try_failed(struct fetch *fetch, struct fetch_state *state, enum err_
                       state->transfer->attempts, state->transfer->account->retry.attempts, why);
         lane_failed(fetch, state->lane, err, clock_mono_ms());
     }
-    again_or_end(fetch, state, NULL);
+    again_or_end(fetch, state, 0);
 }
 
 static void fail_fast(struct fetch *fetch, struct fetch_state *state)
@@ -232,7 +243,7 @@ static void fail_fast(struct fetch *fetch, struct fetch_state *state)
                       "the metric store was not asked, because its last %u replies were failures: "
                       "%s",
                       state->lane->n_failures, state->lane->last_error.message);
-    again_or_end(fetch, state, NULL);
+    again_or_end(fetch, state, 0);
 }
 
 /* --- flying --- */
@@ -325,6 +336,25 @@ static void follow_redirect(struct fetch *fetch, struct fetch_state *state, cons
     fly(fetch, state);
 }
 
+/* The token may have been revoked ahead of its time: forget it, and try once with a new one. */
+static void renew_token(struct fetch_state *state)
+{
+    state->has_new_token = true;
+    token_keeper_drop(state->lane->tokens, state->try.token);
+    enqueue(state);
+}
+
+/* A store may say that its limit is used up, and for how long. */
+static void note_limit(struct lane *lane, const struct fetch_try *try)
+{
+    const char *left = fetch_try_header(try, "X-RateLimit-Remaining");
+    int64_t wait_ms = retry_asked_ms(NULL, fetch_try_header(try, "X-RateLimit-Reset"),
+                                     clock_wall_ms() / MS_PER_S);
+
+    if (left && strcmp(left, "0") == 0 && wait_ms > 0)
+        lane->resume_ms = clock_mono_ms() + wait_ms;
+}
+
 /* A whole reply has come. */
 static void landed_with_reply(struct fetch *fetch, struct fetch_state *state)
 {
@@ -334,12 +364,15 @@ static void landed_with_reply(struct fetch *fetch, struct fetch_state *state)
     struct str body = strbuf_view(&state->try.body);
     struct error err = {0};
 
+    note_limit(state->lane, &state->try);
     if (!state->try.has_whole_head) {
         try_failed(fetch, state, ERR_UPSTREAM, "store_bad_response",
                    "the connection was closed within the reply's headers");
     } else if (is_redirect(status) && location && account->redirects != REDIRECT_NONE) {
         follow_redirect(fetch, state, location);
-    } else if (status == METHOD_NOT_ALLOWED && state->try.request->body && !state->try.get_url &&
+    } else if (status == UNAUTHORIZED && state->try.token && !state->has_new_token) {
+        renew_token(state);
+    } else if (status == METHOD_NOT_ALLOWED && fetch_try_may_use_get(&state->try) &&
                !account->is_sink) {
         fetch_try_use_get(&state->try);
         fly(fetch, state);
@@ -351,7 +384,10 @@ static void landed_with_reply(struct fetch *fetch, struct fetch_state *state)
         error_because(&err, ERR_UPSTREAM, "store_unavailable", "HTTP status %ld", status);
         if (status >= 500) /* 408 and 429 come from a store that is alive */
             lane_failed(fetch, state->lane, &err, clock_mono_ms());
-        again_or_end(fetch, state, fetch_try_header(&state->try, "Retry-After"));
+        again_or_end(fetch, state,
+                     retry_asked_ms(fetch_try_header(&state->try, "Retry-After"),
+                                    fetch_try_header(&state->try, "X-RateLimit-Reset"),
+                                    clock_wall_ms() / MS_PER_S));
     } else {
         lane_answered(fetch, state->lane);
         state->transfer->error = (struct error){0};
@@ -433,14 +469,37 @@ static unsigned land_finished(struct fetch *fetch)
 
 /* --- who goes next --- */
 
+/* How the account signs in: TOKEN_READY when it takes no token. */
+static enum token_state lane_token(struct fetch *fetch, struct lane *lane,
+                                   const struct account *account, int64_t now_ms)
+{
+    if (!account->token)
+        return TOKEN_READY;
+    if (!lane->tokens)
+        lane->tokens = token_keeper_create(fetch);
+    return token_keeper_look(lane->tokens, account, now_ms);
+}
+
 /* Let one of the lane's queue go. Returns false when none may. */
 static bool lane_advance(struct fetch *fetch, struct lane *lane, int64_t now_ms)
 {
     struct fetch_state *state = TAILQ_FIRST(&lane->queue);
+    const struct account *account = state ? state->transfer->account : NULL;
+    enum token_state token;
 
-    if (!state || lane->n_flying >= state->transfer->account->max_concurrent_requests)
+    if (!state || lane->n_flying >= account->max_concurrent_requests || now_ms < lane->resume_ms)
+        return false;
+    token = lane_token(fetch, lane, account, now_ms);
+    if (token == TOKEN_PENDING)
         return false;
     TAILQ_REMOVE(&lane->queue, state, queue_link);
+    if (token == TOKEN_REFUSED) {
+        state->transfer->error = *token_keeper_error(lane->tokens);
+        end(fetch, state);
+        return true;
+    }
+    if (account->token)
+        fetch_try_set_token(&state->try, token_keeper_text(lane->tokens));
     if (!lane_is_open(lane)) {
         begin_try(fetch, state);
     } else if (now_ms >= lane->next_probe_ms) {
@@ -468,12 +527,6 @@ static void dispatch(struct fetch *fetch, int64_t now_ms)
         TAILQ_REMOVE(&fetch->lanes, lane, link);
         TAILQ_INSERT_TAIL(&fetch->lanes, lane, link);
     }
-}
-
-static void enqueue(struct fetch_state *state)
-{
-    state->phase = PHASE_QUEUED;
-    TAILQ_INSERT_TAIL(&state->lane->queue, state, queue_link);
 }
 
 static void wake_rested(struct fetch *fetch, int64_t now_ms)
@@ -529,7 +582,9 @@ static const char *too_slow(struct fetch_state *state, int64_t now_ms)
     }
     if (now_ms - state->mark_ms < STORE_LOW_SPEED_S * MS_PER_S)
         return NULL;
-    is_slow = n_bytes - state->mark_bytes < STORE_LOW_SPEED_BYTES_PER_S * STORE_LOW_SPEED_S;
+    is_slow = state->try.request->is_stream
+                  ? n_bytes == state->mark_bytes /* not even a heartbeat */
+                  : n_bytes - state->mark_bytes < STORE_LOW_SPEED_BYTES_PER_S * STORE_LOW_SPEED_S;
     state->mark_ms = now_ms;
     state->mark_bytes = n_bytes;
     return is_slow ? "the reply came at less than 1 KiB a second" : NULL;
@@ -689,6 +744,7 @@ void fetch_free(struct fetch *fetch)
     fetch_stop(fetch);
     while ((lane = TAILQ_FIRST(&fetch->lanes))) {
         TAILQ_REMOVE(&fetch->lanes, lane, link);
+        token_keeper_free(lane->tokens);
         free(lane->name);
         free(lane->base_url);
         free(lane);

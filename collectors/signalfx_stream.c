@@ -95,7 +95,7 @@ static enum err_code find_point(struct reader *r, const json_t *event, struct si
 static enum err_code on_data(struct reader *r, const json_t *event)
 {
     const json_t *data = json_object_get(event, "data");
-    struct signalfx_point *point;
+    struct signalfx_point *point = NULL;
     const json_t *one;
     size_t i;
 

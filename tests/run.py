@@ -23,6 +23,11 @@ PROGRAM_TIMEOUT_S = 300
 CORES = os.cpu_count() or 2
 PYTHON = "/usr/bin/python3"
 GOLDEN = "tests/e2e/test_golden.py"
+# Beside the rest of the end-to-end tests, because they wait more than they work.
+BESIDE = {
+    "faults": ["tests/e2e/test_restart.py", "tests/e2e/test_faults.py", "tests/e2e/test_history.py"],
+    "time": ["tests/e2e/test_time.py"],
+}
 C_PARTS = {
     "unit": "tests/unit/*/*_test.c",
     "property": "tests/property/*_test.c",
@@ -160,6 +165,15 @@ def pytest_part(name, build, flavour, *arguments):
     return tally.done()
 
 
+def end_to_end(build, wanted):
+    others = [GOLDEN, *(path for paths in BESIDE.values() for path in paths)]
+    parts = {"e2e": ["tests/e2e", *(f"--ignore={path}" for path in others)], **BESIDE}
+    with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
+        running = [pool.submit(pytest_part, name, build, None, *arguments)
+                   for name, arguments in parts.items() if wanted(name)]
+    return [part.result() for part in running]
+
+
 def build_part(name, build, flavour, *targets):
     tally = Tally(name)
     argv = ["make", f"-j{CORES}", f"BUILD={build}", *targets]
@@ -195,7 +209,7 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--flavour", choices=["asan", "ubsan", "tsan"])
     parser.add_argument("--only", default="", help="parts, comma separated: "
-                        + ", ".join([*C_PARTS, "golden", "e2e", "fuzz", "asan"]))
+                        + ", ".join([*C_PARTS, "golden", "e2e", *BESIDE, "fuzz", "asan"]))
     args = parser.parse_args()
     os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     only = set(filter(None, args.only.split(",")))
@@ -217,8 +231,7 @@ def main():
                 tallies.append(c_part(part, sources, args.build, None))
         if wanted("golden"):
             tallies.append(pytest_part("golden", args.build, None, GOLDEN))
-        if wanted("e2e"):
-            tallies.append(pytest_part("e2e", args.build, None, "tests/e2e", "--ignore", GOLDEN))
+        tallies += end_to_end(args.build, wanted)
         if wanted("asan"):
             tallies += flavoured(os.path.join(args.build, "asan"), "asan", lambda part: True)
     passed = sum(tally.passed for tally in tallies)

@@ -19,10 +19,13 @@ import requests
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, "scripts"), os.path.join(TOP, "tests/faults")]
 import demo_history  # noqa: E402  (found through the line above)
+import simulated_time  # noqa: E402
 
 BINARY = os.path.join(TOP, os.environ.get("SERINUS", "build/serinus"))
 # What starts the binary, for sanitizers that need help from outside.
 WRAPPER = shlex.split(os.environ.get("SERINUS_WRAPPER", ""))
+needs_faketime = pytest.mark.skipif(not simulated_time.is_available(BINARY),
+                                    reason="needs libfaketime, and no sanitizer")
 START_TIMEOUT_S = 30
 T0 = 1767225600  # 2026-01-01T00:00:00Z, the first scrape
 WINDOW = ("2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z")

@@ -74,14 +74,18 @@ def assert_answer(answer, name, status=200, **kwargs):
 STORAGE = """  aws:
     enabled: true
     accounts:
-      - {name: kayenta-s3, bucket: kayenta-prod, region: eu-west-1, supportedTypes: [OBJECT_STORE, CONFIGURATION_STORE]}
+      - name: kayenta-s3
+        bucket: kayenta-prod
+        region: eu-west-1
+        supportedTypes: [OBJECT_STORE, CONFIGURATION_STORE]
   s3: {enabled: true}
 """
 
 
 STORY_PARAMETERS = {
     "application": "checkout", "parentPipelineExecutionId": "01M0F9MJGEVT2KVKJ34J3MHVBD",
-    "metricsAccountName": "prometheus-prod", "storageAccountName": "kayenta-s3", "configurationAccountName": "kayenta-s3"}
+    "metricsAccountName": "prometheus-prod", "storageAccountName": "kayenta-s3",
+    "configurationAccountName": "kayenta-s3"}
 
 
 def story_settings(url):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from clients import argo
-from clients.gate import Deck, Gate, Spin
+from clients.gate import NO_PARENT, Deck, Gate, Spin
 from clients.kayentactl import Kayentactl
 from clients.orca import FEW_POINTS, NOT_ABOVE_MARGINAL, Orca, Stage
 from clients.referee import Referee
@@ -150,7 +150,7 @@ def test_deck_from_config_to_report(serinus, prometheus):
     config = deck.load(config_id)
     config["description"] = "changed in the form"
     assert deck.save(config) == config_id and deck.load(config_id)["description"] == "changed in the form"
-    execution = ended(deck.gate, deck.gate.start(config_id, request_of("v43"), "deck", parent="no-parent-pipeline-execution"))
+    execution = ended(deck.gate, deck.gate.start(config_id, request_of("v43"), "deck", parent=NO_PARENT))
     row = deck.run_list("deck")[0]
     assert (row["id"], row["status"], row["config"], row["score"], row["manual"]) == (
         execution, "succeeded", "deck", 0.0, True)
@@ -297,7 +297,8 @@ def test_referee_reports_analyses(serinus):
 def test_referee_follows_an_analysis(story):
     story.hold()
     referee = Referee(story.service.url)
-    analysis = story.service.post("/standalone_canary_analysis", analysis_body("v42")).json()["canaryAnalysisExecutionId"]
+    started = story.service.post("/standalone_canary_analysis", analysis_body("v42"))
+    analysis = started.json()["canaryAnalysisExecutionId"]
     wait_until(lambda: story.store.requests, "the first query")
     assert referee.standalone_report(analysis) == {"running": ["RUNNING", "NOT_STARTED", "NOT_STARTED"]}
     story.fail()

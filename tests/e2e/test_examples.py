@@ -32,7 +32,8 @@ def story(tmp_path_factory):
 
 
 def start(story):
-    answer = story.post(f"/canary/{story.config_id}", example("canary-POST-by-config-id-request"), params=STORY_PARAMETERS)
+    answer = story.post(f"/canary/{story.config_id}", example("canary-POST-by-config-id-request"),
+                        params=STORY_PARAMETERS)
     assert_answer(answer, "canary-POST-response-200")
     return answer.json()["canaryExecutionId"]
 
@@ -235,14 +236,16 @@ def test_the_life_of_a_config(story):
 def test_what_a_config_is_refused_for(story):
     config = example("canaryConfig-POST-request-prometheus")
     refusals = [
-        (story.post("/canaryConfig", {**config, "name": "checkout golden signals"}), "canaryConfig-POST-response-400-bad-name"),
+        (story.post("/canaryConfig", {**config, "name": "checkout golden signals"}),
+         "canaryConfig-POST-response-400-bad-name"),
         (story.post("/canaryConfig", {**config, "applications": []}), "canaryConfig-POST-response-400-no-application"),
         (story.post("/canaryConfig", {**config, "metrics": [{**config["metrics"][0], "name": "mem"}] * 2}),
          "canaryConfig-POST-response-400-duplicate-metric-name"),
         (story.post("/canaryConfig", {**config, "id": story.config_id}), "canaryConfig-POST-response-400-id-exists"),
         (story.post("/canaryConfig", config), "canaryConfig-POST-response-400-name-collision"),
         (story.put("/canaryConfig/does-not-exist", config), "canaryConfig-PUT-response-400-missing-config"),
-        (story.get("/canaryConfig/x?configurationAccountName=unknown-account"), "canaryConfig-GET-by-id-response-400-unknown-account"),
+        (story.get("/canaryConfig/x?configurationAccountName=unknown-account"),
+         "canaryConfig-GET-by-id-response-400-unknown-account"),
     ]
     for answer, name in refusals:
         assert answer.status_code == 400, name
@@ -258,7 +261,10 @@ ALL_ACCOUNTS = """kayenta:
   prometheus:
     enabled: true
     accounts:
-      - {name: prometheus-prod, endpoint: {baseUrl: "http://prometheus.monitoring:9090"}, username: kayenta, password: secret}
+      - name: prometheus-prod
+        endpoint: {baseUrl: "http://prometheus.monitoring:9090"}
+        username: kayenta
+        password: secret
   datadog:
     enabled: true
     accounts: [{name: datadog-eu, apiKey: a, applicationKey: b, endpoint: {baseUrl: "https://api.datadoghq.eu"}}]
@@ -421,14 +427,17 @@ def test_a_store_that_fails_during_fetch(start_serinus, scripted_store):
                                         "  metrics: {retry: {attempts: 2, backoffPeriodMultiplierMs: 10}}\n"))
     answer = service.post("/fetch/prometheus/query", params=FETCH)
     wanted = example("error-502-store-failure-from-fetch")
-    assert (answer.status_code, answer.json()["status"], answer.json()["error"]) == (502, wanted["status"], wanted["error"])
+    assert answer.status_code == 502
+    assert (answer.json()["status"], answer.json()["error"]) == (wanted["status"], wanted["error"])
     assert set(answer.json()) >= set(wanted) - {"exception"}
     assert "502" in answer.json()["message"]
     assert len(scripted_store.requests) == 2
 
 
 OTHER_STORES = """kayenta:
-  newrelic: {enabled: true, accounts: [{name: n, apiKey: k, applicationKey: "1", endpoint: {baseUrl: "http://127.0.0.1:1"}}]}
+  newrelic:
+    enabled: true
+    accounts: [{name: n, apiKey: k, applicationKey: "1", endpoint: {baseUrl: "http://127.0.0.1:1"}}]
   google: {enabled: true, accounts: [{name: g, project: acme-prod, supportedTypes: [METRICS_STORE]}]}
   stackdriver: {enabled: true}
 """

@@ -8,15 +8,13 @@ import time
 
 import pytest
 import requests
-import simulated_time
-from conftest import (WINDOW, canary_request, demo_config, kayenta_yml, matrix, one_metric_config, run_cli,
-                      wait_until)
+from conftest import (WINDOW, canary_request, demo_config, kayenta_yml, matrix, needs_faketime,
+                      one_metric_config, run_cli, wait_until)
 from crash import CrashRun
 
 SEED = int(os.environ.get("SEED", "1"))
 KILLS = int(os.environ.get("KILLS", "1000"))
 KILLS_PER_FOLDER = 50
-needs_faketime = pytest.mark.skipif(not simulated_time.is_available(), reason="needs libfaketime, and no sanitizer")
 CPU = {"metricName": "cpu", "customInlineTemplate": 'version="${scope}"'}
 
 
@@ -39,10 +37,6 @@ def test_an_accepted_execution_is_finished_after_kill(start_serinus, scripted_st
     assert [body["pipelineId"] for body in listed] == ids[::-1]
 
 
-KEEPS_SAMPLES = False  # what was fetched before a kill is not asked again
-
-
-@pytest.mark.skipif(not KEEPS_SAMPLES, reason="samples are not kept yet")
 def test_finished_queries_are_not_asked_again(start_serinus, scripted_store):
     """One of two metrics is there when the kill comes, the other one hangs."""
     gate = threading.Event()

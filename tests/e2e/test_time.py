@@ -7,16 +7,13 @@ import pytest
 import requests
 import simulated_time
 from conftest import (T0, Prometheus, Serinus, canary_request, demo_config, demo_history, kayenta_yml, matrix,
-                      one_metric_config, stop, wait_until)
+                      needs_faketime, one_metric_config, stop, wait_until)
 from crash import CrashRun, analysis_request, read, start
 from history import judgements, stage_ids
 
 RATE = 600
 LATE_S = 2.5  # real seconds: the scheduler looks at the wall clock once a second
 MINUTE_MS = 60_000
-
-needs_faketime = pytest.mark.skipif(not simulated_time.is_available(), reason="needs libfaketime, and no sanitizer")
-
 
 @pytest.fixture(scope="module", autouse=True)
 def real_time(tmp_path_factory):

@@ -175,7 +175,7 @@ class Spin:
         self.gate, self.poll_s = gate, poll_s
 
     def list(self, application=None):
-        return [one.object() for one in (self.gate.configs(application) if application else self.gate.configs()).items()]
+        return [one.object() for one in self.gate.configs(*[application] if application else []).items()]
 
     def save(self, config):
         """An update when the config is there, else a new one."""

@@ -27,21 +27,37 @@ static struct settings *load(const char *path)
     return load_all(&path, 1);
 }
 
-static bool has_notice(const struct settings *settings, const char *part)
+static bool has_text(const char *const *texts, size_t n_texts, const char *part)
 {
-    for (size_t i = 0; i < settings->n_notices; i++)
-        if (strstr(settings->notices[i], part))
+    for (size_t i = 0; i < n_texts; i++)
+        if (strstr(texts[i], part))
             return true;
     return false;
 }
 
+static bool has_notice(const struct settings *settings, const char *part)
+{
+    return has_text(settings->notices, settings->n_notices, part) ||
+           has_text(settings->warnings, settings->n_warnings, part);
+}
+
+static void assert_text(const char *const *texts, size_t n_texts, const char *part)
+{
+    if (has_text(texts, n_texts, part))
+        return;
+    for (size_t i = 0; i < n_texts; i++)
+        print_error("there is: %s\n", texts[i]);
+    fail_msg("none has \"%s\"", part);
+}
+
 static void assert_notice(const struct settings *settings, const char *part)
 {
-    if (has_notice(settings, part))
-        return;
-    for (size_t i = 0; i < settings->n_notices; i++)
-        print_error("notice: %s\n", settings->notices[i]);
-    fail_msg("no notice has \"%s\"", part);
+    assert_text(settings->notices, settings->n_notices, part);
+}
+
+static void assert_warning(const struct settings *settings, const char *part)
+{
+    assert_text(settings->warnings, settings->n_warnings, part);
 }
 
 static const struct settings_account *account_of(const struct settings *settings, const char *name)
@@ -126,15 +142,16 @@ static void a_kayenta_file_loads_as_it_is(void **state)
     assert_shown(s, "kayenta-s3",
                  "{\"bucket\":\"kayenta-prod\",\"region\":\"eu-west-1\","
                  "\"rootFolder\":\"kayenta\"}");
-    assert_string_equal("acme", s->fetch_project);
-    assert_null(s->fetch_resource_type);
-    assert_string_equal("eu-west-1", s->fetch_location);
-    assert_string_equal("checkout", s->fetch_scope);
-    assert_string_equal("2026-08-20T10:00:00Z", s->fetch_start);
-    assert_string_equal("2026-08-20T11:00:00Z", s->fetch_end);
-    assert_notice(s, "ignored, for this service has no such part: redis, management");
+    assert_string_equal("acme", settings_fetch_default(s, "prometheus", "project"));
+    assert_null(settings_fetch_default(s, "prometheus", "resourceType"));
+    assert_string_equal("eu-west-1", settings_fetch_default(s, "prometheus", "location"));
+    assert_string_equal("checkout", settings_fetch_default(s, "prometheus", "scope"));
+    assert_string_equal("2026-08-20T10:00:00Z", settings_fetch_default(s, "prometheus", "start"));
+    assert_string_equal("2026-08-20T11:00:00Z", settings_fetch_default(s, "prometheus", "end"));
+    assert_notice(
+        s, "ignored, for this service has no such part: redis, management.endpoints.web.exposure");
     assert_notice(s, "data of kayenta-s3 is kept in this service's own result store");
-    assert_notice(s, "kayenta.standaloneCanaryAnalysis.enabled");
+    assert_false(s->has_no_analyses);
     assert_false(has_notice(s, "hunter"));
     assert_false(has_notice(s, "not known"));
     settings_free(s);
@@ -259,7 +276,8 @@ static void secrets_come_from_outside(void **state)
     s = load(DIR "native-secrets.yml");
     assert_string_equal("http://from-env:1", s->accounts[0].metrics->base_url);
     assert_string_equal("line", s->accounts[0].metrics->bearer_token.value);
-    assert_notice(s, "can be read by everyone");
+    assert_warning(s, "accounts[0].bearer_token: \"/tmp/serinus-settings-test-secret\" can be read "
+                      "by everyone");
     settings_free(s);
     chmod(path, 0600);
     s = load(DIR "native-secrets.yml");
@@ -333,15 +351,15 @@ static void slips_are_noticed(void **state)
     struct settings *s = load(DIR "typos.yml");
 
     (void)state;
-    assert_notice(s, "typos.yml:1: the key \"server.prot\" is not known; did you mean \"port\"?");
-    assert_notice(s, "typos.yml:2: the key \"sever\" is not known; did you mean \"server\"?");
-    assert_notice(s, "\"kayenta.promethues\" is not known; did you mean \"prometheus\"?");
-    assert_notice(s, "\"kayenta.metrics.retry.atempts\" is not known; did you mean \"attempts\"?");
-    assert_notice(s,
-                  "typos.yml:8: the key \"kayenta.prometheus.accounts[0].usrname\" is not known; "
-                  "did you mean \"username\"?");
-    assert_notice(s, "accounts[0].wholly_new\" is not known");
-    assert_notice(s, "the key \"zzz\" is not known");
+    assert_warning(s, "typos.yml:1: the key \"server.prot\" is not known; did you mean \"port\"?");
+    assert_warning(s, "typos.yml:2: the key \"sever\" is not known; did you mean \"server\"?");
+    assert_warning(s, "\"kayenta.promethues\" is not known; did you mean \"prometheus\"?");
+    assert_warning(s, "\"kayenta.metrics.retry.atempts\" is not known; did you mean \"attempts\"?");
+    assert_warning(s,
+                   "typos.yml:8: the key \"kayenta.prometheus.accounts[0].usrname\" is not known; "
+                   "did you mean \"username\"?");
+    assert_warning(s, "accounts[0].wholly_new\" is not known");
+    assert_warning(s, "the key \"zzz\" is not known");
     assert_false(has_notice(s, "zzz.a"));
     assert_notice(s, "kayenta.prometheus.enabled is not set");
     settings_free(s);
@@ -385,7 +403,7 @@ static void bad_settings_are_refused(void **state)
          "accounts[0]: account \"a\": \"endpoint.baseUrl\" must be an absolute"},
         {"account-twice", ":5: kayenta.prometheus.accounts[0]: the account name \"a\" is taken by "
                           "kayenta.memory.accounts[0]"},
-        {"account-role", "accounts[0]: \"everything\" is no role"},
+        {"account-role", "accounts[0].roles: \"everything\" is no role"},
         {"account-list", "accounts: accounts is a list"},
         {"account-built-in", "accounts[0]: the name \"serinus\" is kept"},
         {"placeholder-undefined", ":7: kayenta.prometheus.accounts[0].password: "
@@ -400,7 +418,7 @@ static void bad_settings_are_refused(void **state)
         {"secret-empty", "server.address: \"/dev/null\" is not a regular file"},
         {"list-of-settings", "settings are a mapping, not a list"},
         {"scalar-expected", "server.port: one value was expected, not a list"},
-        {"two-documents", ":2:1: a second document in one file is not taken"},
+        {"two-documents", ":3: a second document in one file is not taken"},
         {"duplicate-key", ":2:1: the key \"server\" stands here twice"},
         {"alias-cycle", ":1:8: the alias stands inside its anchor"},
         {"deep-key", "cannot read the key \"a.a.a"},

@@ -7,6 +7,7 @@
 #define TESTS_UNIT_API_ANALYZER_DOUBLE_H
 
 #include "analyzer/analyzer.h"
+#include "analyzer/events.h"
 #include "base/json.h"
 
 #include <stdatomic.h>
@@ -20,6 +21,9 @@ struct analyzer {
     enum err_code fails; /* not ERR_OK: every call fails with it ... */
     const char *reason, *message, *pointer;
     atomic_int delay_ms; /* ... or waits before it answers */
+    struct events *events;
+    atomic_bool is_complete; /* what analyzer_follow() says of every execution, ... */
+    int64_t ended_unix_ms;   /* ... and when that was */
 };
 
 static enum err_code double_answer(struct analyzer *a, struct error *err)
@@ -139,6 +143,42 @@ enum err_code analyzer_execution_bundle(struct analyzer *a, const char *id, stru
 {
     (void)arena;
     ASKED(a, "bundle %s", id);
+    return double_text(a, out, err);
+}
+
+struct events *analyzer_events(struct analyzer *a)
+{
+    return a->events;
+}
+
+enum err_code analyzer_follow(struct analyzer *a, const char *id, enum follow_detail detail,
+                              struct arena *arena, struct followed *out, struct error *err)
+{
+    bool is_complete = atomic_load(&a->is_complete);
+
+    ASKED(a, "follow %s %s", id, detail == FOLLOW_FULL ? "full" : "brief");
+    if (double_answer(a, err))
+        return err->code;
+    out->body = str_of(
+        arena_printf(arena, "{\"id\":\"%s\",\"complete\":%s}", id, is_complete ? "true" : "false"));
+    out->is_complete = is_complete;
+    out->ended_unix_ms = is_complete ? a->ended_unix_ms : 0;
+    return ERR_OK;
+}
+
+enum err_code analyzer_follow_list(struct analyzer *a, const struct follow_query *query,
+                                   struct arena *arena, struct str *out, struct error *err)
+{
+    (void)arena;
+    ASKED(a,
+          "follow list app=%s config=%s verdict=%s parent=%s since=%s until=%s cursor=%s limit=%zu",
+          shown(query->application), shown(query->config_id), shown(query->verdict),
+          shown(query->parent_id), shown(query->since), shown(query->until), shown(query->cursor),
+          query->limit);
+    for (size_t i = 0; i < query->n_kinds; i++)
+        strbuf_printf(&a->asked, " [%s]", query->kinds[i]);
+    for (size_t i = 0; i < query->n_statuses; i++)
+        strbuf_printf(&a->asked, " <%s>", query->statuses[i]);
     return double_text(a, out, err);
 }
 

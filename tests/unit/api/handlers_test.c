@@ -8,10 +8,16 @@
 
 #include <stdlib.h>
 
+static const struct fetch_default fetch_defaults[] = {
+    {"datadog", "scope", "of another store"},
+    {"prometheus", "project", "configured-project"},
+    {"prometheus", "scope", "configured-scope"},
+    {"prometheus", "start", "2026-01-01T00:00:00Z"},
+};
+
 static const struct settings settings = {
-    .fetch_project = "configured-project",
-    .fetch_scope = "configured-scope",
-    .fetch_start = "2026-01-01T00:00:00Z",
+    .fetch_defaults = fetch_defaults,
+    .n_fetch_defaults = ARRAY_LEN(fetch_defaults),
 };
 
 struct fixture {
@@ -115,6 +121,8 @@ static const struct {
     {"DELETE", "/canaryConfig/a", NULL, "config delete (null) a"},
     {"GET", "/metricSetList/u?accountName=x&storageAccountName=y", NULL, "series sets x u"},
     {"GET", "/metricSetPairList/u", NULL, "series pairs (null) u"},
+    {"GET", "/canary/executions?application=a&limit=&page=", NULL,
+     "execution list app=a statuses=(null) storage=(null) limit=20 page=1"},
     {"GET", "/metricSetList?limit=5&page=2&accountName=x", NULL, "series list sets x 5 2"},
     {"GET", "/metricSetPairList", NULL, "series list pairs (null) 100000 1"},
     {"POST", "/metricSetList?accountName=x", "[]", "series create sets x []"},
@@ -251,7 +259,6 @@ static const struct {
     {"GET", "/canary/executions?limit=1e3", NULL, 400, "bad_parameter", NULL, NULL},
     {"GET", "/canary/executions?limit=999999999999999999999999", NULL, 400, "bad_parameter", NULL,
      NULL},
-    {"GET", "/canary/executions?limit=", NULL, 400, "bad_parameter", NULL, NULL},
     {"GET", "/canary/executions?page=10001", NULL, 400, "bad_parameter", NULL, NULL},
     {"GET", "/canary/executions?limit=1&limit=2", NULL, 400, "repeated_parameter", NULL, ""},
     {"POST", "/fetch/prometheus/query?metricSetName=s&metricName=up", NULL, 400,
@@ -429,6 +436,28 @@ static void metrics_count_requests_by_route(void **state)
     HAS("\nserinus_double 1\n");
 }
 
+static void analyses_can_be_switched_off(void **state)
+{
+    static const struct settings off = {.has_no_analyses = true};
+    static const struct {
+        const char *method, *target, *body;
+    } cases[] = {
+        {"POST", "/standalone_canary_analysis", "{\"canaryConfig\":{},\"executionRequest\":{}}"},
+        {"POST", "/standalone_canary_analysis/my-config", "{}"},
+        {"GET", "/standalone_canary_analysis/01M0", NULL},
+    };
+    struct fixture *f = *state;
+
+    f->context.settings = &off;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        f->analyzer.asked.n_bytes = 0;
+        ask(f, cases[i].method, cases[i].target, cases[i].body);
+        assert_int_equal(404, f->call.reply.status);
+        assert_int_equal(0, f->analyzer.asked.n_bytes);
+        assert_non_null(strstr(member(f, "message"), "standaloneCanaryAnalysis.enabled is false"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(our_own_failures_stay_in_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_pointer_of_a_mistake_is_passed_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(health_follows_the_result_store, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(analyses_can_be_switched_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(metrics_count_requests_by_route, set_up, tear_down),
     };
 

@@ -29,6 +29,7 @@ static void start(struct fixture *f, struct connection_deadlines deadlines)
     const struct server_options options = {.listen_host = "127.0.0.1", .deadlines = deadlines};
     struct error err = {0};
 
+    f->analyzer.events = events_create(16, 65536, 1000);
     assert_int_equal(ERR_OK,
                      server_start(&options, &f->analyzer, &f->settings, NULL, &f->server, &err));
 }
@@ -62,6 +63,7 @@ static int tear_down(void **state)
 
     assert_true(server_stop(f->server, PATIENCE_MS));
     server_free(f->server);
+    events_free(f->analyzer.events);
     strbuf_clear(&f->analyzer.asked);
     free(f);
     return 0;
