@@ -8,7 +8,8 @@
  * `account` is the name of the storage or configuration account a request named: part of the key,
  * so that what was written under one name is not seen under another.
  *
- * Errors of all calls: ERR_STORAGE (reason result_store_failed), ERR_BUSY (store_busy, disk_low).
+ * Errors of all calls: ERR_STORAGE (reason result_store_failed), ERR_BUSY (store_busy, disk_low,
+ * store_rollback_detected), ERR_IO (store_damaged, sync_failed: see store_failure()).
  */
 #ifndef ANALYZER_STORE_H
 #define ANALYZER_STORE_H
@@ -22,7 +23,14 @@
 struct store;
 struct log;
 
-/* Open or create DATA_DIR/serinus.db, take DATA_DIR/serinus.db.lock, migrate, check.
+/* Open or create DATA_DIR/serinus.db, take DATA_DIR/serinus.db.lock, check what can be checked at
+ * once, migrate, take back the leases of the process before. Every page is then checked behind the
+ * caller's back, see store_failure().
+ *
+ * DATA_DIR/serinus.audit remembers how far the database had come. One that lacks what was
+ * acknowledged (a log that is gone, an old copy put back) is opened for reading: every write and
+ * store_check() answer ERR_BUSY, reason store_rollback_detected, until store_accept_rollback().
+ *
  * Errors: ERR_BUSY (another process holds the lock; its pid is named), ERR_PERMISSION, ERR_IO
  * (corrupt or unreadable: says what to do; nothing is changed). */
 MUST_CHECK enum err_code store_open(const char *data_dir, struct log *log, struct store **out,
@@ -134,9 +142,9 @@ struct claim {
     unsigned n_crashes; /* times a process died running it since it last made progress */
 };
 
-/* Take up to `limit` executions that are due and nobody's, the longest due first. Of those that have
- * had two crashes or more, one is out at a time, so that only the one to blame goes on collecting
- * them: it may be that something is due and nothing can be had. */
+/* Take up to `limit` executions that are due and nobody's, the longest due first. Of those that
+ * have had two crashes or more, one is out at a time, so that only the one to blame goes on
+ * collecting them: it may be that something is due and nothing can be had. */
 MUST_CHECK enum err_code store_execution_claim(struct store *store, size_t limit,
                                                struct arena *arena, struct claim **out,
                                                size_t *n_out, struct error *err);
@@ -329,5 +337,10 @@ struct store_counters store_counters_read(struct store *store);
 
 /* Can it be written to? For readiness. */
 MUST_CHECK enum err_code store_check(struct store *store, struct error *err);
+
+/* Has it found, while running, that it must not go on: damage (reason store_damaged), or a disk
+ * that lost what it was told to keep (sync_failed)? ERR_IO with what to do: the service should end
+ * and say so. Cheap; nothing is written from then on. */
+MUST_CHECK enum err_code store_failure(struct store *store, struct error *err);
 
 #endif

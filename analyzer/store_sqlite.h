@@ -4,8 +4,11 @@
 #define ANALYZER_STORE_SQLITE_H
 
 #include "analyzer/store.h"
+#include "analyzer/store_sqlite_audit.h"
 #include "analyzer/store_sqlite_conn.h"
+#include "analyzer/store_sqlite_files.h"
 #include "analyzer/store_sqlite_schema.h"
+#include "analyzer/store_sqlite_verify.h"
 #include "analyzer/store_sqlite_vfs.h"
 #include "analyzer/store_sqlite_writer.h"
 #include <pthread.h>
@@ -17,25 +20,50 @@ struct store {
     int lock_fd;
     struct log *log;
     struct sqlite_vfs vfs;
+    struct audit audit; /* the writer's once that runs */
     struct sqlite_writer *writer;
+    struct sqlite_verify *verify;
+    bool is_unreadable;   /* what was put in the database's place lacks our tables */
     pthread_mutex_t lock; /* guards the readers' bookkeeping */
     pthread_cond_t reader_free;
     struct sqlite_conn readers[STORE_READERS];
     bool is_taken[STORE_READERS];
 };
 
+enum store_purpose {
+    STORE_SERVE,
+    STORE_LOOK,  /* nothing is changed; every write fails with ERR_BUSY read_only */
+    STORE_ACCEPT /* go on with a database that is behind its audit file */
+};
+
+/* store_open(), which is this with STORE_SERVE. For the others the database must be there
+ * (ERR_NOT_FOUND), and its pages are not checked. */
+MUST_CHECK enum err_code store_open_for(const char *data_dir, enum store_purpose purpose,
+                                        struct log *log, struct store **out, struct error *err);
+/* One that has opened nothing yet; store_close() takes it. */
+struct store *store_create(const char *data_dir, struct log *log);
+
+/* How far a database has come. */
+struct sqlite_position {
+    bool has_schema; /* the one we know, so that it can be read as it is */
+    sqlite3_int64 sequence;
+    char store_id[STORE_ID_BYTES];
+};
+
+/* Of one that need not have our tables yet. */
+MUST_CHECK enum err_code sqlite_position_read(struct sqlite_conn *conn, struct sqlite_position *out,
+                                              struct error *err);
+/* The SQL by which a database takes the place of the one that the audit file tells of. */
+void sqlite_accept_sql(const struct audit *audit, char *sql, size_t n_bytes);
+
 /* A connection for the caller alone, until it gives it back; waits while all are taken. The lowest
  * free one first, so that a quiet service opens one only. NULL with `err` set on failure. */
 struct sqlite_conn *store_reader_take(struct store *store, struct error *err);
 void store_reader_give(struct store *store, struct sqlite_conn *reader); /* NULL is accepted */
 
-/* ERR_BUSY disk_low when the file system has less than the reserve left. */
-MUST_CHECK enum err_code store_disk_check(const struct store *store, struct error *err);
-
-/* What every writing call goes through: sqlite_writer_run(), unless the store must not be written
- * to. */
-enum err_code store_write(struct store *store, sqlite_write_fn *write, const void *args,
-                          struct error *err);
+/* What every writing call goes through. */
+enum err_code store_write(struct store *store, enum sqlite_write_kind kind, sqlite_write_fn *write,
+                          const void *args, struct error *err);
 
 /* The number that a statement without parameters gives; *out stays when it gives none. */
 MUST_CHECK enum err_code store_read_number(struct store *store, enum sqlite_sql sql, int64_t *out,

@@ -168,13 +168,13 @@ static enum err_code delete_entry(struct sqlite_conn *conn, const void *args, st
 enum err_code store_archive_create(struct store *store, const struct stored_archive *entry,
                                    struct error *err)
 {
-    return store_write(store, create_entry, entry, err);
+    return store_write(store, WRITE_COUNTED, create_entry, entry, err);
 }
 
 enum err_code store_archive_update(struct store *store, const struct stored_archive *entry,
                                    struct error *err)
 {
-    return store_write(store, update_entry, entry, err);
+    return store_write(store, WRITE_COUNTED, update_entry, entry, err);
 }
 
 enum err_code store_archive_delete(struct store *store, const char *account, const char *id,
@@ -182,7 +182,7 @@ enum err_code store_archive_delete(struct store *store, const char *account, con
 {
     const struct stored_archive entry = {.account = account, .id = id};
 
-    return store_write(store, delete_entry, &entry, err);
+    return store_write(store, WRITE_COUNTED, delete_entry, &entry, err);
 }
 
 enum err_code store_archive_get(struct store *store, const char *account, const char *id,

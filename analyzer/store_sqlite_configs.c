@@ -157,13 +157,13 @@ static enum err_code delete_row(struct sqlite_conn *conn, const void *args, stru
 enum err_code store_config_create(struct store *store, const struct stored_config *config,
                                   struct error *err)
 {
-    return store_write(store, create, config, err);
+    return store_write(store, WRITE_COUNTED, create, config, err);
 }
 
 enum err_code store_config_update(struct store *store, const struct stored_config *config,
                                   struct error *err)
 {
-    return store_write(store, update, config, err);
+    return store_write(store, WRITE_COUNTED, update, config, err);
 }
 
 enum err_code store_config_delete(struct store *store, const char *account, const char *id,
@@ -171,7 +171,7 @@ enum err_code store_config_delete(struct store *store, const char *account, cons
 {
     struct stored_config config = {.account = account, .id = id};
 
-    return store_write(store, delete_row, &config, err);
+    return store_write(store, WRITE_COUNTED, delete_row, &config, err);
 }
 
 /* --- reading: one row per application, NULL when there is none --- */

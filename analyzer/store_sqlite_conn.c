@@ -71,7 +71,7 @@ enum err_code sqlite_conn_open(struct sqlite_conn *conn, const char *path, const
     /* Lookaside would hold 48 KiB per connection for small, short-lived objects. */
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    /* Until sqlite_schema_check() has passed, closing must not move the log into the database. */
+    /* Until it is known to be whole, closing must not move the log into the database. */
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_wal_autocheckpoint(conn->db, 0); /* the writer thread decides */
     snprintf(pragmas, sizeof(pragmas),

@@ -220,7 +220,7 @@ enum err_code store_execution_accept(struct store *store, const struct acceptanc
     const char *id = NULL;
     const struct accept accept = {acceptance, arena, &id, &lease};
 
-    if (store_disk_check(store, err) || store_write(store, accept_row, &accept, err))
+    if (store_disk_check(store, err) || store_write(store, WRITE_COUNTED, accept_row, &accept, err))
         return err->code;
     *out_id = id;
     if (out_lease)
@@ -341,7 +341,7 @@ enum err_code store_execution_finish(struct store *store, const struct ending *e
 {
     struct finish finish = {ending, arena_create()};
 
-    store_write(store, finish_row, &finish, err);
+    store_write(store, WRITE_COUNTED, finish_row, &finish, err);
     arena_free(finish.scratch);
     return err->code;
 }
@@ -444,5 +444,5 @@ static enum err_code delete_execution(struct sqlite_conn *conn, const void *args
 
 enum err_code store_execution_delete(struct store *store, const char *id, struct error *err)
 {
-    return store_write(store, delete_execution, id, err);
+    return store_write(store, WRITE_COUNTED, delete_execution, id, err);
 }

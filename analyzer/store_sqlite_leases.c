@@ -107,7 +107,7 @@ enum err_code store_execution_claim(struct store *store, size_t limit, struct ar
     size_t n_claims = 0;
     const struct claiming claiming = {limit, arena, &claims, &n_claims};
 
-    if (store_write(store, claim_rows, &claiming, err))
+    if (store_write(store, WRITE_UNCOUNTED, claim_rows, &claiming, err))
         return err->code;
     *out = claims;
     *n_out = n_claims;
@@ -137,7 +137,7 @@ enum err_code store_execution_release(struct store *store, const char *id,
 {
     const struct sqlite_held held = {SQL_EXECUTION_RELEASE, id, lease, due_unix_ms, body};
 
-    return store_write(store, release, &held, err);
+    return store_write(store, WRITE_UNCOUNTED, release, &held, err);
 }
 
 struct samples {
@@ -178,7 +178,7 @@ enum err_code store_samples_put(struct store *store, const char *execution_id,
         .n_items = n_samples,
     };
 
-    return store_write(store, put_samples, &args, err);
+    return store_write(store, WRITE_UNCOUNTED, put_samples, &args, err);
 }
 
 enum err_code store_samples_get(struct store *store, const char *execution_id, struct arena *arena,
@@ -238,5 +238,5 @@ static enum err_code give_back(struct sqlite_conn *conn, const void *args, struc
 
 enum err_code store_leases_give_back(struct store *store, struct error *err)
 {
-    return store_write(store, give_back, NULL, err);
+    return store_write(store, WRITE_UNCOUNTED, give_back, NULL, err);
 }

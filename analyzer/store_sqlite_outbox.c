@@ -111,7 +111,7 @@ enum err_code store_outbox_defer(struct store *store, const char *event_id, cons
 {
     const struct attempt attempt = {event_id, sink, due_unix_ms};
 
-    return store_write(store, defer, &attempt, err);
+    return store_write(store, WRITE_UNCOUNTED, defer, &attempt, err);
 }
 
 static enum err_code remove_row(struct sqlite_conn *conn, const void *args, struct error *err)
@@ -131,5 +131,5 @@ enum err_code store_outbox_remove(struct store *store, const char *event_id, con
 {
     const struct attempt attempt = {event_id, sink, 0};
 
-    return store_write(store, remove_row, &attempt, err);
+    return store_write(store, WRITE_UNCOUNTED, remove_row, &attempt, err);
 }

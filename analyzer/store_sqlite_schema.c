@@ -82,17 +82,27 @@ static const char *const migrations[] = {
     " body_json TEXT NOT NULL, PRIMARY KEY (account, id)) STRICT;",
 };
 
+enum err_code sqlite_schema_version(struct sqlite_conn *conn, sqlite3_int64 *out, struct error *err)
+{
+    return sqlite_conn_number(conn, "PRAGMA user_version", out, err);
+}
+
+sqlite3_int64 sqlite_schema_newest(void)
+{
+    return (sqlite3_int64)ARRAY_LEN(migrations);
+}
+
 static enum err_code check_ours(struct sqlite_conn *conn, const char *path, struct error *err)
 {
     sqlite3_int64 application, version, n_tables;
 
     if (sqlite_conn_number(conn, "PRAGMA application_id", &application, err) ||
-        sqlite_conn_number(conn, "PRAGMA user_version", &version, err) ||
+        sqlite_schema_version(conn, &version, err) ||
         sqlite_conn_number(conn, "SELECT count(*) FROM sqlite_schema", &n_tables, err))
         return err->code;
     if (n_tables > 0 && application != APPLICATION_ID)
         return error_set(err, ERR_IO, "\"%s\" is a database of another program", path);
-    if (version > (sqlite3_int64)ARRAY_LEN(migrations))
+    if (version > sqlite_schema_newest())
         return error_set(
             err, ERR_IO,
             "the database \"%s\" was written by a newer version (schema %lld, this one "
@@ -107,7 +117,6 @@ enum err_code sqlite_schema_check(struct sqlite_conn *conn, const char *path, st
 
     if (check_ours(conn, path, &why))
         return sqlite_open_error(conn, path, &why, err);
-    sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     return ERR_OK;
 }
 
@@ -136,7 +145,7 @@ enum err_code sqlite_schema_migrate(struct sqlite_conn *conn, const char *path, 
     if (use_wal(conn, path, err) ||
         sqlite_conn_exec(conn, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216",
                          "set up the log", err) ||
-        sqlite_conn_number(conn, "PRAGMA user_version", &version, err))
+        sqlite_schema_version(conn, &version, err))
         return err->code;
     for (size_t i = (size_t)version; i < ARRAY_LEN(migrations); i++) {
         snprintf(numbers, sizeof(numbers), "PRAGMA user_version = %zu; PRAGMA application_id = %d",

@@ -8,6 +8,10 @@
  * its schema not newer than we are? Nothing is written. Errors: ERR_IO, saying what to do. */
 MUST_CHECK enum err_code sqlite_schema_check(struct sqlite_conn *conn, const char *path,
                                              struct error *err);
+/* Of an empty file: 0. */
+MUST_CHECK enum err_code sqlite_schema_version(struct sqlite_conn *conn, sqlite3_int64 *out,
+                                               struct error *err);
+sqlite3_int64 sqlite_schema_newest(void); /* the one we make */
 /* Switch to WAL and bring the schema up to date. */
 MUST_CHECK enum err_code sqlite_schema_migrate(struct sqlite_conn *conn, const char *path,
                                                struct error *err);

@@ -24,7 +24,7 @@ static enum err_code put(struct sqlite_conn *conn, const void *args, struct erro
 enum err_code store_series_put(struct store *store, const struct stored_series *series,
                                struct error *err)
 {
-    return store_write(store, put, series, err);
+    return store_write(store, WRITE_COUNTED, put, series, err);
 }
 
 enum err_code store_series_get(struct store *store, enum series_kind kind, const char *account,
@@ -81,5 +81,5 @@ enum err_code store_series_delete(struct store *store, enum series_kind kind, co
 {
     const struct stored_series series = {.kind = kind, .account = account, .id = id};
 
-    return store_write(store, delete_row, &series, err);
+    return store_write(store, WRITE_COUNTED, delete_row, &series, err);
 }

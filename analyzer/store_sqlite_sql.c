@@ -151,4 +151,6 @@ const char *const sqlite_statements[N_SQL] = {
     [SQL_OUTBOX_DEFER] = "UPDATE outbox SET due_unix_ms = ?3, n_attempts = n_attempts + 1"
                          " WHERE event_id = ?1 AND sink = ?2",
     [SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE event_id = ?1 AND sink = ?2",
+
+    [SQL_SEQUENCE_NEXT] = "UPDATE meta SET sequence = sequence + 1 RETURNING sequence, store_id",
 };

@@ -59,6 +59,7 @@ enum sqlite_sql {
     SQL_OUTBOX_SINKS,
     SQL_OUTBOX_DEFER,
     SQL_OUTBOX_REMOVE,
+    SQL_SEQUENCE_NEXT,
     N_SQL
 };
 

@@ -40,10 +40,13 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 n_bytes)
 static int file_sync(sqlite3_file *file, int flags)
 {
     struct counted_file *counted = (struct counted_file *)file;
+    int rc = counted->real->pMethods->xSync(counted->real, flags);
 
     atomic_fetch_add(&counted->vfs->n_fsyncs, counted->syncs_folder ? 2 : 1);
     counted->syncs_folder = false;
-    return counted->real->pMethods->xSync(counted->real, flags);
+    if (rc != SQLITE_OK)
+        atomic_store(&counted->vfs->has_sync_failed, true);
+    return rc;
 }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *n_bytes)

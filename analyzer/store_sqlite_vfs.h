@@ -13,6 +13,7 @@ struct sqlite_vfs {
     sqlite3_vfs base; /* first: SQLite hands us a pointer to it */
     sqlite3_vfs *real;
     atomic_ullong n_fsyncs;
+    atomic_bool has_sync_failed; /* once; what was written before may be lost whatever follows */
     char name[40];
 };
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define BUSY_MS 2000               /* a caller waits no longer for somebody else's lock */
@@ -13,6 +14,7 @@
 
 /* One write; it lives on its caller's stack. */
 struct job {
+    enum sqlite_write_kind kind;
     sqlite_write_fn *write;
     const void *args;
     struct error *err;
@@ -28,9 +30,12 @@ struct sqlite_writer {
     pthread_cond_t work;
     struct job *first, **last;
     bool is_closing;
+    struct error refusal; /* its code is ERR_OK while it does not refuse */
     struct sqlite_writer_counters counters;
     /* the thread's own */
     struct sqlite_conn conn;
+    struct audit *audit;
+    const struct sqlite_vfs *vfs;
     struct log *log;
     int log_pages;
     bool has_committed; /* the last batch wrote to the log */
@@ -62,8 +67,11 @@ static void roll_back(struct sqlite_writer *writer)
         log_error(writer->log, "rollback failed", LOG_STR("error", ignored.message));
 }
 
-static enum err_code run_job(struct sqlite_writer *writer, struct job *job, struct error *err)
+static enum err_code run_job(struct sqlite_writer *writer, struct job *job, bool *is_counted,
+                             struct error *err)
 {
+    sqlite3_int64 n_changes = sqlite3_total_changes64(writer->conn.db);
+
     if (run_sql(writer, SQL_SAVEPOINT, "begin a write", err))
         return err->code;
     if (job->write(&writer->conn, job->args, job->err) &&
@@ -74,7 +82,63 @@ static enum err_code run_job(struct sqlite_writer *writer, struct job *job, stru
         *err = *job->err;
         return err->code;
     }
+    if (job->kind == WRITE_COUNTED && job->err->code == ERR_OK &&
+        sqlite3_total_changes64(writer->conn.db) != n_changes)
+        *is_counted = true;
     return run_sql(writer, SQL_SAVEPOINT_KEEP, "end a write", err);
+}
+
+struct position {
+    sqlite3_int64 sequence;
+    char store_id[STORE_ID_BYTES];
+};
+
+static enum err_code next_position(struct sqlite_writer *writer, struct position *out,
+                                   struct error *err)
+{
+    sqlite3_stmt *stmt = sqlite_conn_stmt(&writer->conn, SQL_SEQUENCE_NEXT, err);
+
+    if (!stmt)
+        return err->code;
+    if (sqlite3_step(stmt) == SQLITE_ROW) {
+        out->sequence = sqlite3_column_int64(stmt, 0);
+        snprintf(out->store_id, sizeof(out->store_id), "%s",
+                 (const char *)sqlite3_column_text(stmt, 1));
+    } else {
+        sqlite_error(&writer->conn, "count the commit", err);
+    }
+    sqlite3_reset(stmt);
+    return err->code;
+}
+
+static enum err_code run_jobs(struct sqlite_writer *writer, struct job *jobs, struct error *err)
+{
+    struct position position = {0};
+    bool is_counted = false;
+
+    if (run_sql(writer, SQL_BEGIN, "begin a transaction", err))
+        return err->code;
+    for (struct job *job = jobs; job; job = job->next)
+        if (run_job(writer, job, &is_counted, err))
+            return err->code;
+    if ((is_counted && next_position(writer, &position, err)) ||
+        run_sql(writer, SQL_COMMIT, "commit", err))
+        return err->code;
+    return is_counted ? audit_write(writer->audit, position.store_id, position.sequence, err)
+                      : ERR_OK;
+}
+
+/* The kernel reports a failed sync once and forgets what it could not write. */
+static void check_sync(struct sqlite_writer *writer)
+{
+    struct error why = {0};
+
+    if (!atomic_load(&writer->vfs->has_sync_failed))
+        return;
+    error_because(&why, ERR_IO, "sync_failed",
+                  "could not sync the database to the disk, so what was written last may be lost; "
+                  "nothing is written any more. Look at the disk, then start again");
+    sqlite_writer_refuse(writer, &why);
 }
 
 static void run_batch(struct sqlite_writer *writer, struct job *jobs)
@@ -85,24 +149,24 @@ static void run_batch(struct sqlite_writer *writer, struct job *jobs)
 
     writer->has_committed = false;
     sqlite3_busy_timeout(writer->conn.db, (int)busy_ms);
-    if (run_sql(writer, SQL_BEGIN, "begin a transaction", &err) == ERR_OK) {
-        for (struct job *job = jobs; job && err.code == ERR_OK; job = job->next)
-            run_job(writer, job, &err);
-        if (err.code == ERR_OK)
-            run_sql(writer, SQL_COMMIT, "commit", &err);
-    }
-    if (err.code) {
+    if (sqlite_writer_refusal(writer, &err) == ERR_OK && run_jobs(writer, jobs, &err))
         roll_back(writer);
+    if (err.code)
         fail_all(jobs, &err);
-    }
+    check_sync(writer);
 }
 
 /* Move the log into the database. Best effort: what cannot be moved now stays readable in the log.
  */
 static void checkpoint(struct sqlite_writer *writer, int mode)
 {
-    int rc = sqlite3_wal_checkpoint_v2(writer->conn.db, NULL, mode, NULL, NULL);
+    struct error refusal = {0};
+    int rc;
 
+    if (sqlite_writer_refusal(writer, &refusal))
+        return;
+    rc = sqlite3_wal_checkpoint_v2(writer->conn.db, NULL, mode, NULL, NULL);
+    check_sync(writer);
     writer->checkpoint_failed_mono_ms = 0;
     if (rc == SQLITE_OK || (rc & 0xFF) == SQLITE_BUSY) {
         writer->log_pages = 0;
@@ -158,6 +222,7 @@ static void finish_batch(struct sqlite_writer *writer, struct job *jobs)
 static void *writer_thread(void *arg)
 {
     struct sqlite_writer *writer = arg;
+    struct error refusal = {0};
 
     pthread_mutex_lock(&writer->lock);
     while (writer->first || !writer->is_closing) {
@@ -182,15 +247,20 @@ static void *writer_thread(void *arg)
     }
     pthread_mutex_unlock(&writer->lock);
     checkpoint(writer, SQLITE_CHECKPOINT_TRUNCATE);
+    if (sqlite_writer_refusal(writer, &refusal))
+        sqlite3_db_config(writer->conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return NULL;
 }
 
-struct sqlite_writer *sqlite_writer_create(struct sqlite_conn *conn, struct log *log)
+struct sqlite_writer *sqlite_writer_create(struct sqlite_conn *conn, struct audit *audit,
+                                           const struct sqlite_vfs *vfs, struct log *log)
 {
     struct sqlite_writer *writer = mem_alloc(1, sizeof(*writer));
 
     writer->conn = *conn;
     *conn = (struct sqlite_conn){0};
+    writer->audit = audit;
+    writer->vfs = vfs;
     writer->log = log;
     writer->last = &writer->first;
     pthread_mutex_init(&writer->lock, NULL);
@@ -219,10 +289,34 @@ void sqlite_writer_free(struct sqlite_writer *writer)
     free(writer);
 }
 
-enum err_code sqlite_writer_run(struct sqlite_writer *writer, sqlite_write_fn *write,
-                                const void *args, struct error *err)
+void sqlite_writer_refuse(struct sqlite_writer *writer, const struct error *why)
+{
+    bool is_first;
+
+    pthread_mutex_lock(&writer->lock);
+    is_first = writer->refusal.code == ERR_OK;
+    if (is_first)
+        writer->refusal = *why;
+    pthread_mutex_unlock(&writer->lock);
+    if (is_first)
+        log_error(writer->log, "result store refused writes", LOG_STR("reason", error_reason(why)),
+                  LOG_STR("error", why->message));
+}
+
+enum err_code sqlite_writer_refusal(struct sqlite_writer *writer, struct error *err)
+{
+    pthread_mutex_lock(&writer->lock);
+    if (writer->refusal.code)
+        *err = writer->refusal;
+    pthread_mutex_unlock(&writer->lock);
+    return err->code;
+}
+
+enum err_code sqlite_writer_run(struct sqlite_writer *writer, enum sqlite_write_kind kind,
+                                sqlite_write_fn *write, const void *args, struct error *err)
 {
     struct job job = {
+        .kind = kind,
         .write = write,
         .args = args,
         .err = err,

@@ -61,7 +61,7 @@ UNUSED_HERE static const char *path_of(struct fixture *f, const char *name)
 UNUSED_HERE static void close_fixture(struct fixture *f)
 {
     static const char *const names[] = {"serinus.db", "serinus.db-wal", "serinus.db-shm",
-                                        "serinus.db.lock"};
+                                        "serinus.db.lock", "serinus.audit"};
 
     store_close(f->store);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
