@@ -11,6 +11,7 @@ import requests
 from conftest import (WINDOW, canary_request, demo_config, kayenta_yml, matrix, needs_faketime,
                       one_metric_config, run_cli, wait_until)
 from crash import CrashRun
+from history import GIVEN_UP, MAX_CRASHES
 
 SEED = int(os.environ.get("SEED", "1"))
 KILLS = int(os.environ.get("KILLS", "1000"))
@@ -65,6 +66,23 @@ def test_finished_queries_are_not_asked_again(start_serinus, scripted_store):
         'avg(cpu{version="v41"})': 1, 'avg(cpu{version="v42"})': 1}
 
 
+def test_what_kills_the_service_again_and_again_is_given_up(start_serinus, scripted_store):
+    """Five kills without progress, as if the execution were to blame. It fails and says so."""
+    gate = held_back(scripted_store)
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
+    execution = service.start_canary(one_metric_config(CPU), canary_request())
+    for n in range(1, MAX_CRASHES + 1):
+        wait_until(lambda: len(scripted_store.requests) >= 2 * n, f"queries of run {n}")
+        assert service.get(f"/canary/{execution}").json()["complete"] is False
+        service.kill()
+        service.start()
+    body = service.wait_for(execution)
+    assert body["status"] == "terminal" and "result" not in body
+    assert GIVEN_UP in str(body["exception"])
+    gate.set()
+    assert service.judge(one_metric_config(CPU), canary_request())["status"] == "succeeded"
+
+
 # --- kills at random moments ---
 
 @pytest.fixture(scope="module")
@@ -88,6 +106,7 @@ def kill_and_check(directory, prometheus, undisturbed, seed, n_kills):
           f" {len(history.outcomes)} canaries judged, {len(history.given_up())} given up")
     assert not problems, f"SEED={seed}: {len(problems)} problems\n" + "\n".join(problems[:20])
     assert len(history.started) > n_kills / 5 and history.seen
+    assert len(history.given_up()) <= 1 + len(history.started) / 20
     return history
 
 

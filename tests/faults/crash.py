@@ -17,7 +17,11 @@ SIM_START = T0 + 3600
 MAX_UNFINISHED = 12       # more, and each takes too long to get anywhere between two kills
 GAP_S = (0.15, 0.85)      # between a start and the next kill
 STARTING_S = (0.0, 0.06)  # between a start and a kill that may come before it serves ...
-STARTING_SHARE = 0.15     # ... which happens this often, never twice in a row
+STARTING_SHARE = 0.15     # ... which happens this often
+# No more than this many kills in a row that may leave no time for progress, because an execution
+# that made none through MAX_CRASHES of them is given up. Then a gap that is long enough.
+MAX_SHORT = 3
+LONG_GAP_S = 1.5
 END_TIMEOUT_S = 120
 CONFIG = demo_config()
 
@@ -89,7 +93,7 @@ class CrashRun:
         self.history = History()
         self.lock = threading.Lock()  # guards the history
         self.is_over = threading.Event()
-        self.expected = {}
+        self.n_short = 0  # kills since the last long gap
         self.service = Serinus(directory, kayenta_yml({"prometheus": prometheus_url}),
                                environment=self.clock.environment())
 
@@ -157,32 +161,33 @@ class CrashRun:
         self.service.kill()
         forget(self.service.pid)
         self.history.kills += 1
+        self.n_short += 1
 
     def start_again(self):
         self.service.environment.update(self.clock.environment())
         self.service.start()
 
-    def kill_and_start(self, was_starting):
-        """Tells whether it killed a process that had only begun."""
-        is_starting = not was_starting and self.rng.random() < STARTING_SHARE
-        time.sleep(self.rng.uniform(*GAP_S))
+    def kill_and_start(self):
+        if self.n_short >= MAX_SHORT:
+            self.n_short = 0
+            time.sleep(LONG_GAP_S)
+        else:
+            time.sleep(self.rng.uniform(*GAP_S))
         self.kill()
-        if is_starting:
+        if self.rng.random() < STARTING_SHARE:
             self.service.environment.update(self.clock.environment())
             self.service.launch()
             time.sleep(self.rng.uniform(*STARTING_S))
             self.kill()
         self.start_again()
-        return is_starting
 
     def run(self, n_kills):
         clients = [threading.Thread(target=self.guarded, args=[work]) for work in (self.start_things, self.poll)]
         for client in clients:
             client.start()
         try:
-            was_starting = False
             while self.history.kills < n_kills:
-                was_starting = self.kill_and_start(was_starting)
+                self.kill_and_start()
         finally:
             self.is_over.set()
             for client in clients:
