@@ -153,19 +153,19 @@ class ScriptedStore:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                if isinstance(body, bytes):
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                    return
-                self.send_header("Connection", "close")
-                self.end_headers()
-                self.close_connection = True
                 try:
+                    if isinstance(body, bytes):
+                        self.send_header("Content-Length", str(len(body)))
+                        self.end_headers()
+                        self.wfile.write(body)
+                        return
+                    self.send_header("Connection", "close")
+                    self.end_headers()
+                    self.close_connection = True
                     for piece in body:
                         self.wfile.write(piece)
                 except OSError:
-                    pass  # the client has seen enough
+                    self.close_connection = True  # the client has seen enough, or was killed
 
             def do_POST(self):
                 length = int(self.headers.get("Content-Length", 0))
