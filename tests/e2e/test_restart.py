@@ -3,6 +3,7 @@ import collections
 import contextlib
 import os
 import signal
+import sqlite3
 import threading
 import time
 
@@ -11,7 +12,7 @@ import requests
 from conftest import (WINDOW, canary_request, demo_config, kayenta_yml, matrix, needs_faketime,
                       one_metric_config, run_cli, wait_until)
 from crash import CrashRun
-from history import GIVEN_UP, MAX_CRASHES
+from history import GIVEN_UP, MAX_CRASHES, History, judgements
 
 SEED = int(os.environ.get("SEED", "1"))
 KILLS = int(os.environ.get("KILLS", "1000"))
@@ -55,10 +56,11 @@ def test_finished_queries_are_not_asked_again(start_serinus, scripted_store):
     execution = service.start_canary(config, canary_request())
     wait_until(lambda: len(scripted_store.requests) == 4, "all queries")
     time.sleep(1)
-    for _ in range(2):  # also a second time
+    for n in (1, 2):  # also a second time
         service.kill()
         service.start()
-        time.sleep(1)
+        wait_until(lambda: len(scripted_store.requests) >= 4 + 2 * n, "the slow ones to be asked again", 2)
+        time.sleep(0.5)
     gate.set()
     assert service.wait_for(execution)["status"] == "succeeded"
     asked = collections.Counter(query["query"] for _, query, _ in scripted_store.requests)
@@ -113,6 +115,35 @@ def kill_and_check(directory, prometheus, undisturbed, seed, n_kills):
 @needs_faketime
 def test_kills_at_random_moments_lose_and_change_nothing(tmp_path, long_prometheus, undisturbed):
     kill_and_check(tmp_path, long_prometheus, undisturbed, SEED, 30)
+
+
+@needs_faketime
+def test_the_driver_notices_what_is_not_as_it_was(tmp_path, long_prometheus, undisturbed):
+    """A canary, a judgement and a verdict are meddled with while the service is down."""
+    run = CrashRun(tmp_path, long_prometheus.url)
+    ids = [run.begin(item, item) for item in ("canary v42", "canary v43", "growing")]
+    run.collect()
+    judgement = judgements(run.history.final[ids[2]])[4]["executionId"]
+    run.history = History(started=run.history.started)
+    for execution_id in ids[:2]:
+        run.history.saw(execution_id, run.end_of(execution_id, False))
+    run.kill()
+    database = sqlite3.connect(f"{run.service.data_dir}/serinus.db")
+    database.execute("PRAGMA foreign_keys = ON")
+    for execution_id in (ids[0], judgement):
+        assert database.execute("DELETE FROM execution WHERE id = ?", [execution_id]).rowcount == 1
+    database.execute("UPDATE execution_body SET json = replace(json, '\"classification\":\"Fail\"',"
+                     " '\"classification\":\"Pass\"') WHERE execution = (SELECT seq FROM execution WHERE id = ?)", [ids[1]])
+    database.commit()
+    database.close()
+    run.start_again()
+    run.collect()
+    found = run.problems(undisturbed)
+    assert f"{ids[0]} (canary v42) was answered and is lost" in found
+    assert f"{ids[1]} was seen as ended, and is different now" in found
+    assert any(line.startswith(f"{ids[1]}: ") for line in found)
+    assert any(line.startswith(f"{ids[2]}: interval 5 of 10 is") for line in found)
+    assert any(line.startswith("growing: intervals") for line in found)
 
 
 @needs_faketime

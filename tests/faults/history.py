@@ -68,8 +68,8 @@ class History:
     listed    application -> ids of canaries
     """
 
-    def __init__(self):
-        self.started, self.unanswered = {}, set()
+    def __init__(self, started=()):
+        self.started, self.unanswered = dict(started), set()
         self.seen, self.begun, self.broken = {}, {}, []
         self.kills = 0
         self.final, self.outcomes, self.listed = {}, {}, {}
