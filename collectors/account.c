@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "collectors/collector.h"
+#include "collectors/token.h"
 
 #include <curl/curl.h>
 #include <math.h>
@@ -148,25 +149,31 @@ out:
     return ERR_OK;
 }
 
+/* The credential `name` of `object`, or the file it is in. */
+static enum err_code decode_key(struct decode *d, const json_t *object, const char *name)
+{
+    struct account *account = d->account;
+    struct account_key key = {.name = name};
+
+    if (read_text(d, object, name, &key.value.value) ||
+        read_text(d, object, arena_printf(d->arena, "%sFile", name), &key.file))
+        return d->err->code;
+    if (key.value.value || key.file)
+        account->keys[account->n_keys++] = key;
+    return ERR_OK;
+}
+
 /* Every credential that some store has under a name of its own. */
 static enum err_code decode_keys(struct decode *d)
 {
     static const char *const names[] = {"apiKey",   "applicationKey", "accessToken",
                                         "apiToken", "token",          "userKey"};
-    struct account *account = d->account;
 
-    account->keys = arena_array(d->arena, struct account_key, ARRAY_LEN(names));
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        struct account_key key = {.name = names[i]};
-        const char *file = arena_printf(d->arena, "%sFile", names[i]);
-
-        if (read_text(d, d->config, names[i], &key.value.value) ||
-            read_text(d, d->config, file, &key.file))
+    d->account->keys = arena_array(d->arena, struct account_key, ARRAY_LEN(names) + 1);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (decode_key(d, d->config, names[i]))
             return d->err->code;
-        if (key.value.value || key.file)
-            account->keys[account->n_keys++] = key;
-    }
-    return ERR_OK;
+    return decode_key(d, json_object_get(d->config, "oauth2"), "clientSecret");
 }
 
 static enum err_code decode_headers(struct decode *d)
@@ -341,7 +348,9 @@ static enum err_code decode_all(struct decode *d)
         return d->err->code;
     account->max_concurrent_requests = (unsigned)concurrent;
     account->max_response_bytes = (size_t)max_bytes;
-    return decode_url(d);
+    if (decode_url(d))
+        return d->err->code;
+    return token_source_decode(account, d->arena, &account->token, d->err);
 }
 
 enum err_code account_decode(const char *type, json_t *config, struct arena *arena,

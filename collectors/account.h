@@ -37,6 +37,8 @@ struct retry_policy {
     size_t n_statuses;
 };
 
+struct token_source; /* collectors/token.h */
+
 /* Read-only once made; shared by all threads. */
 struct account {
     const char *name;     /* what requests call it */
@@ -48,6 +50,7 @@ struct account {
         *bearer_token_file;   /* read on each change */
     struct account_key *keys; /* apiKey, accessToken, ...; those that were given */
     size_t n_keys;
+    const struct token_source *token; /* the fetch engine adds a bearer token; NULL: it does not */
     struct http_header *headers; /* sent with every request; values are secrets too, and one written
                                     file:<path> is that file's content */
     size_t n_headers;
@@ -59,6 +62,7 @@ struct account {
     size_t max_response_bytes;
     struct retry_policy retry;
     bool strict_series, align_window, reject_unsafe_values;
+    bool may_reach_metadata; /* never configured: for the code that signs in */
     bool is_sink; /* where notifications go, not a metric store: no breaker, for its caller has a
                      patience of his own; never a GET; what it says with a 2xx does not matter */
     const json_t *options; /* the account as configured: what only its own collector reads */
@@ -92,10 +96,20 @@ MUST_CHECK enum err_code account_sign_key(const struct account *account, const c
                                           struct arena *arena, struct http_request *request,
                                           struct error *err);
 
+/* The credential under `key`, read from its file where it has one; for the code that signs in.
+ * Errors: those of secret_read(); ERR_SETTINGS when there is none. */
+MUST_CHECK enum err_code account_key_read(const struct account *account, const char *key,
+                                          struct arena *arena, struct secret *out,
+                                          struct error *err);
+
 /* The content of a credential file, white space at both ends cut.
  * Errors: ERR_SETTINGS when it cannot be read, is empty or larger than SECRET_MAX_BYTES. */
 MUST_CHECK enum err_code secret_read(const char *path, struct arena *arena, struct secret *out,
                                      struct error *err);
+
+/* The same for a file of several lines. */
+MUST_CHECK enum err_code secret_read_all(const char *path, struct arena *arena, struct secret *out,
+                                         struct error *err);
 
 /* A header of this account as it may be shown: the value, or "***" in its place. */
 const char *account_mask_header(const struct account *account, const struct http_header *header,

@@ -18,8 +18,13 @@
 #define SECRET_FORMS 3u   /* as it is, in Base64, percent-encoded */
 #define MASK_MIN_BYTES 4u /* a shorter credential would blank out half of every message */
 
-enum err_code secret_read(const char *path, struct arena *arena, struct secret *out,
-                          struct error *err)
+static enum err_code unreadable(const char *path, const char *why, struct error *err)
+{
+    return error_set(err, ERR_SETTINGS, "could not read the credential file %s: %s", path, why);
+}
+
+enum err_code secret_read_all(const char *path, struct arena *arena, struct secret *out,
+                              struct error *err)
 {
     struct stat info = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -45,12 +50,24 @@ enum err_code secret_read(const char *path, struct arena *arena, struct secret *
         text[--n] = '\0';
     for (; n > 0 && isspace((unsigned char)*text); n--)
         text++;
-    if (!problem && (n == 0 || memchr(text, '\0', (size_t)n) || strpbrk(text, "\r\n")))
-        problem = "it must hold one line of text";
+    if (!problem && (n == 0 || memchr(text, '\0', (size_t)n)))
+        problem = "it must hold text";
     if (problem)
-        return error_set(err, ERR_SETTINGS, "could not read the credential file %s: %s", path,
-                         problem);
+        return unreadable(path, problem, err);
     out->value = text;
+    return ERR_OK;
+}
+
+enum err_code secret_read(const char *path, struct arena *arena, struct secret *out,
+                          struct error *err)
+{
+    struct secret text;
+
+    if (secret_read_all(path, arena, &text, err))
+        return err->code;
+    if (strpbrk(text.value, "\r\n"))
+        return unreadable(path, "it must hold one line of text", err);
+    *out = text;
     return ERR_OK;
 }
 
@@ -148,6 +165,15 @@ static const struct account_key *find_key(const struct account *account, const c
 bool account_has_key(const struct account *account, const char *key)
 {
     return find_key(account, key) != NULL;
+}
+
+enum err_code account_key_read(const struct account *account, const char *key, struct arena *arena,
+                               struct secret *out, struct error *err)
+{
+    const struct account_key *found = find_key(account, key);
+
+    return found ? resolve(found->value, found->file, arena, out, err)
+                 : error_set(err, ERR_SETTINGS, "the account has no \"%s\"", key);
 }
 
 enum err_code account_sign_key(const struct account *account, const char *key, const char *header,

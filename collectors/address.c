@@ -59,3 +59,29 @@ bool address_is_refused(const struct sockaddr *address)
         return true;
     }
 }
+
+bool address_is_metadata(const struct sockaddr *address)
+{
+    static const unsigned char v4_known[][4] = {
+        {169, 254, 169, 254}, {169, 254, 170, 2}, {169, 254, 170, 23}};
+    static const unsigned char v6_known[][16] = {
+        {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54},
+        {0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23},
+        {0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54},
+    };
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    if (address->sa_family == AF_INET) {
+        memcpy(&v4, address, sizeof(v4));
+        for (size_t i = 0; i < sizeof(v4_known) / sizeof(v4_known[0]); i++)
+            if (memcmp(&v4.sin_addr, v4_known[i], sizeof(v4_known[i])) == 0)
+                return true;
+    } else if (address->sa_family == AF_INET6) {
+        memcpy(&v6, address, sizeof(v6));
+        for (size_t i = 0; i < sizeof(v6_known) / sizeof(v6_known[0]); i++)
+            if (memcmp(&v6.sin6_addr, v6_known[i], sizeof(v6_known[i])) == 0)
+                return true;
+    }
+    return false;
+}

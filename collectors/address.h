@@ -10,4 +10,8 @@
  * addresses. Loopback and private networks are fine: most metric stores are there. */
 bool address_is_refused(const struct sockaddr *address);
 
+/* Of those, where a cloud's machines get their credentials: 169.254.169.254, 169.254.170.2 and .23,
+ * fd00:ec2::254 and ::23, fd20:ce::254. Only the code that signs in may go there. */
+bool address_is_metadata(const struct sockaddr *address);
+
 #endif

@@ -30,7 +30,8 @@ struct collector_metadata {
 
 struct collector_type {
     const char *name;
-    bool needs_step; /* a scope without a step is refused */
+    bool needs_step;   /* a scope without a step is refused */
+    bool is_at_google; /* accounts sign in at Google unless they have a token of their own */
 
     /* Of an account that does not say: the URL, made from its configuration (may be NULL), and the
      * time for a whole reply (0: STORE_TOTAL_TIMEOUT_MS). */

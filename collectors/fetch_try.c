@@ -12,6 +12,7 @@
 
 #define MAX_HOPS_SAME_ORIGIN 3u
 #define MAX_HOPS_FOLLOW 5u
+#define FORM_TYPE "application/x-www-form-urlencoded"
 #define MAX_CONNECTION_AGE_S 3600L /* so that a moved name is noticed */
 
 /* --- what comes back --- */
@@ -67,7 +68,8 @@ static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sock
     struct fetch_try *try = ctx;
 
     (void)purpose;
-    if (address_is_refused(&address->addr)) {
+    if (address_is_refused(&address->addr) &&
+        !(try->account->may_reach_metadata && address_is_metadata(&address->addr))) {
         try->is_address_refused = true;
         return CURL_SOCKET_BAD;
     }
@@ -95,6 +97,20 @@ const char *fetch_try_header(const struct fetch_try *try, const char *wanted)
     return NULL;
 }
 
+/* The account's own credentials are masked wherever they are shown, but nobody else knows this one.
+ */
+static void hide_token(struct fetch_try *try)
+{
+    size_t n_token = try->token ? strlen(try->token) : 0;
+    char *at = try->body.bytes;
+    char *end = at + try->body.n_bytes;
+
+    while (n_token && at && (at = memmem(at, (size_t)(end - at), try->token, n_token))) {
+        memset(at, '*', n_token);
+        at += n_token;
+    }
+}
+
 void fetch_try_take_reply(struct fetch_try *try, struct http_response *out)
 {
     size_t list_bytes = try->n_headers * sizeof(struct http_header);
@@ -103,6 +119,7 @@ void fetch_try_take_reply(struct fetch_try *try, struct http_response *out)
 
     if (try->header_text.n_bytes)
         memcpy(block + list_bytes, try->header_text.bytes, try->header_text.n_bytes);
+    hide_token(try);
     out->status = try->status;
     out->headers = (struct http_header *)(void *)block;
     out->n_headers = try->n_headers;
@@ -132,6 +149,22 @@ static const char *current_url(const struct fetch_try *try)
     if (try->url)
         return try->url;
     return try->get_url ? try->get_url : try->request->url;
+}
+
+void fetch_try_set_token(struct fetch_try *try, const char *token)
+{
+    free(try->token);
+    try->token = mem_strdup(token);
+}
+
+bool fetch_try_may_use_get(const struct fetch_try *try)
+{
+    const struct http_request *request = try->request;
+
+    for (size_t i = 0; request->body && !try->get_url && i < request->n_headers; i++)
+        if (strcasecmp(request->headers[i].name, "Content-Type") == 0)
+            return strcasecmp(request->headers[i].value, FORM_TYPE) == 0;
+    return false;
 }
 
 void fetch_try_use_get(struct fetch_try *try)
@@ -188,6 +221,8 @@ static void set_headers(struct fetch_try *try)
         /* "name;" is libcurl's way to send a header without a value */
         add_line(&try->header_list, header->value[0] ? ": " : ";", header->name, header->value);
     }
+    if (try->token && !try->is_foreign)
+        add_line(&try->header_list, ": Bearer ", "Authorization", try->token);
     add_line(&try->header_list, ":", "Expect", ""); /* never wait for a 100 Continue */
     curl_easy_setopt(try->easy, CURLOPT_HTTPHEADER, try->header_list);
 }
@@ -324,7 +359,8 @@ void fetch_try_clear(struct fetch_try *try)
     fetch_try_detach(try);
     fetch_try_go_home(try);
     free(try->get_url);
-    try->get_url = NULL;
+    free(try->token);
+    try->get_url = try->token = NULL;
     strbuf_clear(&try->body);
     strbuf_clear(&try->header_text);
 }

@@ -18,6 +18,7 @@ struct fetch_try {
     char *url;       /* where a redirect led; NULL: none did */
     unsigned n_hops; /* redirects followed */
     bool is_foreign; /* the URL is on another origin: no credentials */
+    char *token;     /* sent as a bearer token, but not abroad; NULL: none */
     char *get_url;   /* the form in the query string, once POST turned out not to be allowed */
 
     /* what came back */
@@ -37,6 +38,7 @@ MUST_CHECK enum err_code fetch_try_prepare(struct fetch_try *try, CURL *easy, in
                                            struct error *err);
 
 /* Some proxies let nothing but GET through: send the form in the query string from now on. */
+bool fetch_try_may_use_get(const struct fetch_try *try); /* it is a form, and was not tried yet */
 void fetch_try_use_get(struct fetch_try *try);
 
 /* Back to where the request says, for another try. */
@@ -51,7 +53,10 @@ void fetch_try_forget_reply(struct fetch_try *try);
 /* Free all. */
 void fetch_try_clear(struct fetch_try *try);
 
-/* Move the reply out; fetch_transfer_clear() frees it. */
+/* Sign with this token from now on; it is copied. */
+void fetch_try_set_token(struct fetch_try *try, const char *token);
+
+/* Move the reply out, the token's echo in it made unreadable; fetch_transfer_clear() frees it. */
 void fetch_try_take_reply(struct fetch_try *try, struct http_response *out);
 
 /* A header of the reply, NULL when absent; good until the reply changes. */

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define JITTER_RATIO 0.1 /* spreads out callers that failed together */
+#define MIN_EPOCH_S 1000000000 /* no store asks for a rest of 30 years */
+#define JITTER_RATIO 0.1       /* spreads out callers that failed together */
 
 bool retry_is_worthwhile(const struct retry_policy *policy, long status)
 {
@@ -34,6 +35,15 @@ bool retry_reply_is_worthwhile(const struct retry_policy *policy,
     }
 }
 
+static int64_t clamp_ms(int64_t seconds)
+{
+    if (seconds <= 0)
+        return 0;
+    if (seconds >= STORE_RETRY_AFTER_MAX_MS / MS_PER_S)
+        return STORE_RETRY_AFTER_MAX_MS;
+    return seconds * MS_PER_S;
+}
+
 /* Anything that is neither a number nor a date asks for nothing. */
 static int64_t retry_after_ms(const char *text, int64_t now_unix_s)
 {
@@ -53,18 +63,27 @@ static int64_t retry_after_ms(const char *text, int64_t now_unix_s)
 
         seconds = date > 0 ? (int64_t)date - now_unix_s : 0;
     }
-    if (seconds <= 0)
+    return clamp_ms(seconds);
+}
+int64_t retry_asked_ms(const char *retry_after, const char *rate_limit_reset, int64_t now_unix_s)
+{
+    char *end;
+    long long seconds;
+
+    if (retry_after)
+        return retry_after_ms(retry_after, now_unix_s);
+    if (!rate_limit_reset)
         return 0;
-    if (seconds >= STORE_RETRY_AFTER_MAX_MS / MS_PER_S)
-        return STORE_RETRY_AFTER_MAX_MS;
-    return seconds * MS_PER_S;
+    seconds = strtoll(rate_limit_reset, &end, 10);
+    if (end == rate_limit_reset || *end != '\0')
+        return 0;
+    return clamp_ms(seconds >= MIN_EPOCH_S ? seconds - now_unix_s : seconds);
 }
 
 int64_t retry_wait_ms(const struct retry_policy *policy, unsigned n_failures, double jitter,
-                      const char *retry_after, int64_t now_unix_s)
+                      int64_t asked_ms)
 {
     int64_t wait_ms = policy->backoff_ms;
-    int64_t asked_ms = retry_after ? retry_after_ms(retry_after, now_unix_s) : 0;
 
     for (unsigned i = 1; i < n_failures && wait_ms < STORE_RETRY_TOTAL_MS; i++)
         wait_ms *= 2;

@@ -67,12 +67,12 @@ static void retry_waits_double(void **state)
     (void)state;
     for (unsigned n = 1; n <= 9; n++) {
         row("%u", n);
-        assert_int_equal(1000 << (n - 1), retry_wait_ms(&policy, n, 0, NULL, 0));
-        assert_int_equal((1000 << (n - 1)) * 11 / 10, retry_wait_ms(&policy, n, 1, NULL, 0));
-        sum_ms += retry_wait_ms(&policy, n, 0, NULL, 0);
+        assert_int_equal(1000 << (n - 1), retry_wait_ms(&policy, n, 0, 0));
+        assert_int_equal((1000 << (n - 1)) * 11 / 10, retry_wait_ms(&policy, n, 1, 0));
+        sum_ms += retry_wait_ms(&policy, n, 0, 0);
     }
     assert_int_equal(511000, sum_ms);
-    assert_in_range(retry_wait_ms(&policy, 100, 1, NULL, 0), 600000, 2000000); /* no overflow */
+    assert_in_range(retry_wait_ms(&policy, 100, 1, 0), 600000, 2000000); /* no overflow */
 }
 
 /* 2026-01-01T00:00:00Z is 1767225600. Row S5. */
@@ -105,10 +105,39 @@ static void retry_after_header(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         row("%s", cases[i].text);
-        assert_int_equal(cases[i].expected_ms,
-                         retry_wait_ms(&policy, 1, 0, cases[i].text, 1767225600));
+        assert_int_equal(
+            cases[i].expected_ms,
+            retry_wait_ms(&policy, 1, 0, retry_asked_ms(cases[i].text, "99", 1767225600)));
     }
-    assert_int_equal(256000, retry_wait_ms(&policy, 9, 0, "120", 0)); /* ours is longer */
+    assert_int_equal(256000, retry_wait_ms(&policy, 9, 0, 120000)); /* ours is longer */
+}
+
+/* Without a Retry-After: Datadog's seconds, others' seconds since 1970. */
+static void retry_rate_limit_header(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t expected_ms;
+    } cases[] = {
+        {"7", 7000},
+        {"0", 0},
+        {"-3", 0},
+        {"soon", 0},
+        {"7.5", 0},
+        {"", 0},
+        {"999999", 120000},
+        {"1767225609", 9000},
+        {"1767225600", 0},
+        {"1767225599", 0},
+        {"99999999999999999999", 120000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        row("%s", cases[i].text);
+        assert_int_equal(cases[i].expected_ms, retry_asked_ms(NULL, cases[i].text, 1767225600));
+    }
+    assert_int_equal(0, retry_asked_ms(NULL, NULL, 1767225600));
 }
 
 static void retry_cut_short(void **state)
@@ -147,9 +176,9 @@ static void retry_cut_short(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(retry_statuses),     cmocka_unit_test(retry_reply_advice),
-        cmocka_unit_test(retry_waits_double), cmocka_unit_test(retry_after_header),
-        cmocka_unit_test(retry_cut_short),
+        cmocka_unit_test(retry_statuses),          cmocka_unit_test(retry_reply_advice),
+        cmocka_unit_test(retry_waits_double),      cmocka_unit_test(retry_after_header),
+        cmocka_unit_test(retry_rate_limit_header), cmocka_unit_test(retry_cut_short),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
