@@ -135,10 +135,11 @@ test: ## all tests, each part timed
 	@$(PYTHON) tests/run.py --build $(BUILD)
 
 bench: ## speed and memory against their targets
-	@scripts/deps.sh build demo test
+	@scripts/deps.sh build demo test bench
 	@$(MAKE) --no-print-directory -j$(JOBS) all benches
 	@for bench in $(BENCHES); do echo "== $$bench"; $$bench || exit 1; done
 	@$(PYTHON) tests/bench/bench.py --serinus $(BINARY)
+	@$(PYTHON) tests/bench/scale.py --serinus $(BINARY)
 
 # --- for who changes the code -----------------------------------------------------------------
 
