@@ -133,7 +133,8 @@ static int64_t backoff_ms(unsigned n_failures, const char *retry_after)
     static const struct retry_policy policy = {.backoff_ms = FIRST_WAIT_MS};
 
     return retry_wait_ms(&policy, 1 + (n_failures < MAX_DOUBLINGS ? n_failures : MAX_DOUBLINGS),
-                         random_ratio(), retry_after, clock_wall_ms() / MS_PER_S);
+                         random_ratio(),
+                         retry_asked_ms(retry_after, NULL, clock_wall_ms() / MS_PER_S));
 }
 
 static enum err_code settle_failed(struct notify *notify, struct courier *courier,
