@@ -25,6 +25,7 @@ const struct connection_deadlines connection_deadlines_default = {
     .send_ms = 300000, /* a 64 MiB answer at 220 KiB/s */
     .send_stall_ms = 30000,
     .idle_ms = (int64_t)HTTP_KEEPALIVE_IDLE_S * MS_PER_S + HTTP_HEADER_DEADLINE_MS,
+    .beat_ms = HTTP_EVENT_BEAT_MS,
     .sweep_ms = 250,
 };
 
@@ -243,6 +244,11 @@ void connection_refuse(struct connections *connections, struct connection *conne
     if (!connection->is_shut)
         shut(connection, status_line);
     pthread_mutex_unlock(&connections->lock);
+}
+
+int64_t connections_beat_ms(const struct connections *connections)
+{
+    return connections->deadlines.beat_ms;
 }
 
 void connection_watch(struct connections *connections, struct connection *connection,

@@ -25,6 +25,7 @@ struct connection_deadlines {
     int64_t head_ms, body_ms;       /* from the first moment of the phase */
     int64_t send_ms, send_stall_ms; /* the whole answer; without any progress */
     int64_t idle_ms;
+    int64_t beat_ms;  /* the longest silence on a stream */
     int64_t sweep_ms; /* how often the sweeper looks */
 };
 
@@ -55,6 +56,8 @@ void connection_watch(struct connections *connections, struct connection *connec
                       int64_t until_mono_ms, void (*wake)(void *ctx), void *ctx);
 /* Never mind. Once it returns, wake() neither runs nor will run. */
 void connection_unwatch(struct connections *connections, struct connection *connection);
+
+int64_t connections_beat_ms(const struct connections *connections);
 
 /* Requests begun on this connection so far, this call's included. */
 unsigned connection_count_request(struct connection *connection);

@@ -303,8 +303,14 @@ static enum MHD_Result dispatch(struct request *request)
         run_handler(request);
         return send_reply(request);
     }
+    atomic_fetch_add(&context->n_running, 1); /* before the look: server_stop() does it the other
+                                                 way round */
+    if (atomic_load(&context->is_closed)) {
+        atomic_fetch_sub(&context->n_running, 1);
+        error_because(&request->refusal, ERR_BUSY, "draining", "the service is stopping");
+        return refuse(request);
+    }
     MHD_suspend_connection(request->http);
-    atomic_fetch_add(&context->n_running, 1);
     /* past any bound: admit() and the limit on connections keep it */
     worker_pool_submit(call->match.route->kind == ROUTE_HEALTH ? context->health
                                                                : context->handlers,

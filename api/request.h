@@ -34,6 +34,7 @@ struct request_context {
     struct connections *connections;
     struct worker_pool *handlers, *health;
     bool is_loopback;
+    atomic_bool is_closed;    /* the library is about to stop: nothing may be suspended any more */
     atomic_size_t n_running;  /* suspended, with a handler thread or waiting for one */
     atomic_size_t n_admitted; /* those in hand; whoever waits for an event is not */
     /* Only the event thread looks at these. */

@@ -135,6 +135,9 @@ bool server_stop(struct server *server, int64_t wait_ms)
             atomic_load(&server->context.n_running)) &&
            clock_mono_ms() < until_ms)
         nanosleep(&pause, NULL);
+    atomic_store(&server->context.is_closed, true); /* for what has come in this moment */
+    while (atomic_load(&server->context.n_running) && clock_mono_ms() < until_ms)
+        nanosleep(&pause, NULL);
     return atomic_load(&server->context.n_running) ==
            0; /* clients that are slow to send or to read are cut */
 }

@@ -150,8 +150,8 @@ static ssize_t read_text(void *cls, uint64_t position, char *buffer, size_t max_
         if (stream->is_last)
             return MHD_CONTENT_READER_END_OF_STREAM;
         fill(stream);
-        if (stream->text.n_bytes == 0 && now_ms >= stream->beat_ms)
-            strbuf_puts(&stream->text, ":\n\n");
+        if (stream->text.n_bytes == 0 && atomic_exchange(&stream->parked.is_over, false))
+            strbuf_puts(&stream->text, ":\n\n"); /* fails, if the client has left */
     }
     n_bytes = stream->text.n_bytes - stream->n_written;
     if (n_bytes == 0) {
@@ -163,7 +163,7 @@ static ssize_t read_text(void *cls, uint64_t position, char *buffer, size_t max_
         n_bytes = max_bytes;
     memcpy(buffer, stream->text.bytes + stream->n_written, n_bytes);
     stream->n_written += n_bytes;
-    stream->beat_ms = now_ms + HTTP_EVENT_BEAT_MS;
+    stream->beat_ms = now_ms + connections_beat_ms(stream->parked.connections);
     return (ssize_t)n_bytes;
 }
 
