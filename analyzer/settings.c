@@ -50,21 +50,46 @@ static enum err_code read_address(struct settings *settings, const struct settin
     return ERR_OK;
 }
 
+/* Text that may go into another file as it is: its placeholders name no settings. */
+static const char *kept_text(struct settings_tree *tree, const struct setting *setting,
+                             const char *value, bool *has_reference)
+{
+    const char *resolved;
+    struct error why = {0};
+
+    if (!setting || setting->kind != SETTING_SCALAR || !strstr(setting->text, "${") ||
+        setting_text(tree, setting, &resolved, &why) || tree->last.setting)
+        return value;
+    *has_reference = true;
+    return setting->text;
+}
+
 static void show_listen(struct settings_tree *tree, const struct settings *settings,
-                        const struct setting *from)
+                        const struct setting *from, const struct setting *host_setting,
+                        const struct setting *port_setting)
 {
     bool is_six = strchr(settings->listen_host, ':') != NULL;
     const char **address = arena_new(tree->arena, const char *);
+    const char *port = arena_printf(tree->arena, "%u", settings->listen_port);
+    const char *open = is_six ? "[" : "", *close = is_six ? "]" : "";
+    struct setting_line *line;
+    bool has_reference = false;
+    const char *host = kept_text(tree, host_setting, settings->listen_host, &has_reference);
 
-    *address = arena_printf(tree->arena, "%s%s%s:%u", is_six ? "[" : "", settings->listen_host,
-                            is_six ? "]" : "", settings->listen_port);
-    settings_show_line(tree, "http.listen", from, address, 1)->is_list = true;
+    *address = arena_printf(tree->arena, "%s%s%s:%s", open, settings->listen_host, close, port);
+    port = kept_text(tree, port_setting, port, &has_reference);
+    line = settings_show_line(tree, "http.listen", from, address, 1);
+    line->is_list = true;
+    if (has_reference)
+        line->reference = arena_printf(tree->arena, "%s%s%s:%s", open, host, close, port);
 }
 
 static enum err_code read_listen(struct settings_tree *tree, struct settings *settings,
                                  struct error *err)
 {
     const struct setting *listen = setting_find(tree->root, "http.listen");
+    const struct setting *port_setting = setting_find(tree->root, "server.port");
+    const struct setting *host_setting = setting_find(tree->root, "server.address");
     const char *const *items;
     int64_t port = DEFAULT_PORT;
     size_t n_items;
@@ -74,13 +99,11 @@ static enum err_code read_listen(struct settings_tree *tree, struct settings *se
         return err->code;
     settings->listen_port = (uint16_t)port;
     if (!listen) {
-        if (setting_find(tree->root, "server.port") && !setting_find(tree->root, "server.address"))
+        if (port_setting && !host_setting)
             settings_notice(tree, "server.port without server.address: listening on " DEFAULT_HOST
                                   " only");
-        show_listen(tree, settings,
-                    setting_find(tree->root, "server.port")
-                        ? setting_find(tree->root, "server.port")
-                        : setting_find(tree->root, "server.address"));
+        show_listen(tree, settings, port_setting ? port_setting : host_setting, host_setting,
+                    port_setting);
         return ERR_OK;
     }
     if (settings_read_list(tree, listen, &items, &n_items, err))
@@ -88,7 +111,7 @@ static enum err_code read_listen(struct settings_tree *tree, struct settings *se
     if (n_items != 1)
         return setting_error(listen, err, "this version listens at one address");
     if (read_address(settings, listen, items[0], err) == ERR_OK)
-        show_listen(tree, settings, listen);
+        show_listen(tree, settings, listen, NULL, NULL);
     return err->code;
 }
 

@@ -351,10 +351,11 @@ enum err_code settings_notify_read(struct settings_tree *tree, struct settings *
         struct settings_sink *sink = &settings->sinks[settings->n_sinks];
         struct reading r = {tree, list->children[settings->n_sinks], sink, err};
 
-        if (check_keys(&r) || read_name(&r, settings) || read_type(&r) || read_events(&r) ||
+        if (check_keys(&r) || show_sink(tree, r.place, err) || read_name(&r, settings) ||
+            read_type(&r) || read_events(&r) ||
             read_items(&r, "applications", "without it, it is told of all applications",
                        &sink->applications, &sink->n_applications) ||
-            read_way(&r) || show_sink(tree, list->children[settings->n_sinks], err))
+            read_way(&r))
             return err->code;
     }
     return ERR_OK;
