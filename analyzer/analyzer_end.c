@@ -236,7 +236,7 @@ void analyzer_fail(struct analyzer *analyzer, const struct stored_execution *exe
     struct error err = {0};
 
     log_warn(analyzer->log, "execution ended without a run", LOG_STR("execution", execution->id),
-             LOG_STR("error", why->message));
+             LOG_STR("code", error_reason(why)), LOG_STR("error", why->message));
     if (freeze(execution, arena, &submission, &frozen, &err) == ERR_OK) {
         ended.state = is_cancel ? EXECUTION_CANCELLED : EXECUTION_FAILED;
         ended.ended_unix_ms = clock_wall_ms();

@@ -9,9 +9,12 @@
 
 #define CLAIM_BATCH 64u     /* executions claimed in one transaction */
 #define CLAIM_RETRY_MS 1000 /* when the store could not be asked */
-#define MAX_CRASHES 5u /* an execution that dies with the process again and again is the cause */
 #define SAVE_EVERY_MS 250
 #define SAVE_AFTER_MS 200 /* a quick canary is stored once, at its end */
+
+/* An execution is the cause when the process dies again and again while it runs: this often, with
+ * no other suspect running (store_execution_claim), and no progress in between. */
+#define MAX_CRASHES (STORE_SUSPECT_CRASHES + 5)
 
 /* Claims of one transaction share an arena; the last one taken up frees it. */
 struct batch {

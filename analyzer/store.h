@@ -142,8 +142,10 @@ struct claim {
     unsigned n_crashes; /* times a process died running it since it last made progress */
 };
 
-/* Take up to `limit` executions that are due and nobody's, the longest due first. Of those that
- * have had two crashes or more, one is out at a time, so that only the one to blame goes on
+#define STORE_SUSPECT_CRASHES 2
+
+/* Take up to `limit` executions that are due and nobody's, the longest due first. Of those with
+ * STORE_SUSPECT_CRASHES or more, one is out at a time, so that only the one to blame goes on
  * collecting them: it may be that something is due and nothing can be had. */
 MUST_CHECK enum err_code store_execution_claim(struct store *store, size_t limit,
                                                struct arena *arena, struct claim **out,

@@ -2,6 +2,8 @@
  * together in store_sqlite_list.c. */
 #include "analyzer/store_sqlite_sql.h"
 
+#include "analyzer/store.h"
+
 const char *const sqlite_statements[N_SQL] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -60,9 +62,9 @@ const char *const sqlite_statements[N_SQL] = {
     [SQL_EXECUTION_SUBMIT] = "INSERT INTO execution_submission (execution, json) VALUES (?1, ?2)",
     [SQL_EXECUTION_ANSWER] = "INSERT INTO execution_body (execution, json) VALUES (?1, ?2)"
                              " ON CONFLICT (execution) DO UPDATE SET json = excluded.json",
-/* Of those under which a process died this often, one runs at a time: so the one that is to blame
- * does not take the others with it. */
-#define SUSPECT "2"
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
+#define SUSPECT TEXT_OF(STORE_SUSPECT_CRASHES)
 #define HELD "id = ?1 AND lease_nonce = ?2 AND state = 0"
     [SQL_EXECUTION_STEP] =
         "UPDATE execution SET lease_nonce = NULL, n_crashes = 0, n_steps = n_steps + 1,"
