@@ -73,17 +73,17 @@ static void normalise_series(struct settings_tree *tree, const char *account, js
     for (size_t i = 0; i < json_array_size(list);) {
         const char *text = json_string_value(json_array_get(list, i));
 
-        if (text && strcmp(text, "5") == 0)
-            json_array_set_new(list, i, json_string("SERVER_ERROR"));
         if (text && is_other_series(text)) {
             settings_warn(tree,
                           "account \"%s\": retry.series: %s is not asked again for; list single "
                           "statuses in retry.statuses",
                           account, text);
             json_array_remove(list, i);
-        } else {
-            i++;
+            continue;
         }
+        if (text && strcmp(text, "5") == 0)
+            json_array_set_new(list, i, json_string("SERVER_ERROR"));
+        i++;
     }
 }
 
