@@ -239,6 +239,11 @@ enum err_code analyzer_create(const struct settings *settings, struct log *log,
     return ERR_OK;
 }
 
+enum err_code analyzer_failure(struct analyzer *analyzer, struct error *err)
+{
+    return store_failure(analyzer->store, err);
+}
+
 void analyzer_drain(struct analyzer *analyzer)
 {
     atomic_store(&analyzer->is_draining, true);

@@ -238,6 +238,9 @@ MUST_CHECK enum err_code analyzer_fetch(struct analyzer *analyzer, const struct 
                                         struct arena *arena, struct str *out, struct error *err);
 
 /* --- its own state --- */
+
+/* Why it must not go on, as store_failure() says. */
+MUST_CHECK enum err_code analyzer_failure(struct analyzer *analyzer, struct error *err);
 MUST_CHECK enum err_code analyzer_ready(struct analyzer *analyzer, struct error *err);
 /* Prometheus text format 0.0.4, without the HTTP server's own series. */
 void analyzer_metrics(struct analyzer *analyzer, struct strbuf *out);

@@ -191,20 +191,29 @@ static void stop_signals(sigset_t *set)
     sigaddset(set, SIGINT);
 }
 
-/* Block until told to stop. From then on a second signal ends the process where it stands. */
-static int wait_for_signal(void)
+/* From now on a second signal ends the process where it stands. */
+static void let_signals_kill(sigset_t *set)
 {
     const struct sigaction action = {.sa_handler = exit_at_once};
-    int signal_number = 0;
+
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    pthread_sigmask(SIG_UNBLOCK, set, NULL);
+}
+
+/* Block until told to stop, or until the analyzer cannot go on: then 0, and why. */
+static int wait_for_the_end(struct analyzer *analyzer, struct error *err)
+{
+    const struct timespec look = {.tv_sec = 1};
+    int signal_number;
     sigset_t set;
 
     stop_signals(&set);
-    while (sigwait(&set, &signal_number))
-        ;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    return signal_number;
+    do
+        signal_number = sigtimedwait(&set, NULL, &look);
+    while (signal_number < 0 && analyzer_failure(analyzer, err) == ERR_OK);
+    let_signals_kill(&set);
+    return signal_number < 0 ? 0 : signal_number;
 }
 
 static int serve(const struct cli_command *self, const struct settings *settings, struct log *log)
@@ -234,8 +243,11 @@ static int serve(const struct cli_command *self, const struct settings *settings
              LOG_I64("start_ms", clock_mono_ms() - started_ms));
     notify("READY=1");
 
-    signal_number = wait_for_signal();
-    log_info(log, "stopping", LOG_STR("signal", signal_number == SIGINT ? "INT" : "TERM"));
+    signal_number = wait_for_the_end(analyzer, &err);
+    if (signal_number)
+        log_info(log, "stopping", LOG_STR("signal", signal_number == SIGINT ? "INT" : "TERM"));
+    else
+        log_error(log, "stopping", LOG_STR("error", err.message));
     notify("STOPPING=1");
     server_drain(server);
     analyzer_drain(analyzer);
@@ -243,12 +255,12 @@ static int serve(const struct cli_command *self, const struct settings *settings
         /* Handlers still use the analyzer. What was accepted is durable, so leaving them is safe.
          */
         log_warn(log, "stopped with requests in hand", LOG_I64("waited_ms", DRAIN_MS));
-        _exit(EXIT_PASS);
+        _exit(err.code ? cli_fail_with(self, &err) : EXIT_PASS);
     }
     server_free(server);
     analyzer_free(analyzer);
     log_info(log, "stopped");
-    return EXIT_PASS;
+    return err.code ? cli_fail_with(self, &err) : EXIT_PASS;
 }
 
 static int cmd_serve(const struct cli_command *self, int argc, char **argv)
