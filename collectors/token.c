@@ -41,6 +41,7 @@
 #define MAX_LIFETIME_S (31 * 86400)
 #define UNSAID_LIFETIME_S 300 /* expires_in may be left out (RFC 6749 5.1) */
 #define MAX_SCOPES 32u
+#define MIN_SECRET_BYTES 4u /* a shorter one would blank out half of every message */
 
 enum token_kind { KIND_GOOGLE, KIND_CLIENT };
 
@@ -227,7 +228,7 @@ static enum err_code failed(const struct token_steps *steps, const char *text, s
 
 static void keep_secret(struct token_steps *steps, const char *text)
 {
-    if (*text && steps->n_secrets < ARRAY_LEN(steps->secrets))
+    if (strlen(text) >= MIN_SECRET_BYTES && steps->n_secrets < ARRAY_LEN(steps->secrets))
         steps->secrets[steps->n_secrets++] = text;
 }
 
