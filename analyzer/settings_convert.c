@@ -87,6 +87,8 @@ static void put_secret(struct converting *c, const struct setting_line *line)
 
     if (line->reference) {
         settings_yaml_scalar(line->reference, c->arena, c->out);
+        if (strcmp(line->reference, line->from->text) != 0 && strchr(line->from->text, ':'))
+            strbuf_puts(c->out, "  # the default that stood behind it was left out");
         return;
     }
     variable = secret_variable(c, line);

@@ -267,13 +267,15 @@ static void convert_keeps_references_and_no_secret(void **state)
     settings_convert(s, "kayenta.yml", &out);
     assert_has(&out, "converted from kayenta.yml");
     assert_has(&out, "http:\n  listen: \"127.0.0.1:${SOME_PORT}\"\n");
-    assert_has(&out, "accounts:\n  - name: a-b\n    type: prometheus\n    roles: [metrics]\n"
-                     "    url: http://localhost:9090\n"
-                     "    username: \"${NOT_SET_ANYWHERE}\"\n"
-                     "    password: \"${env:NOT_SET_ANYWHERE}\"\n"
-                     "    bearerToken: \"${file:/no/such/file}\"\n"
-                     "    headers:\n"
-                     "      X.Y: \"${env:SERINUS_SECRET_A_B_0_HEADERS_X_Y}\"  # stood in the open");
+    assert_has(&out,
+               "accounts:\n  - name: a-b\n    type: prometheus\n    roles: [metrics]\n"
+               "    url: http://localhost:9090\n"
+               "    username: \"${NOT_SET_ANYWHERE}\"\n"
+               "    password: \"${env:NOT_SET_ANYWHERE}\"  # the default that stood behind it was "
+               "left out\n"
+               "    bearerToken: \"${file:/no/such/file}\"\n"
+               "    headers:\n"
+               "      X.Y: \"${env:SERINUS_SECRET_A_B_0_HEADERS_X_Y}\"  # stood in the open");
     assert_has(&out, "      X-Z: \"${env:SERINUS_SECRET_A_B_0_HEADERS_X_Z}\"  # ");
     assert_has(&out,
                "    tls:\n      keyPassword: \"${env:SERINUS_SECRET_A_B_0_TLS_KEYPASSWORD}\"");
