@@ -492,7 +492,8 @@ def test_the_api_describes_itself(serinus):
     parameters = {"limit": 1}
     for path, item in document["paths"].items():
         if "{" not in path and "get" in item:
-            assert serinus.get(path, params=parameters if "limit" in json.dumps(item) else None).status_code == 200, path
+            with serinus.get(path, params=parameters if "limit" in json.dumps(item) else None, stream=True) as answer:
+                assert answer.status_code == 200, path  # some never end
 
 
 def test_the_page_about_the_api_needs_nothing_else(serinus):
