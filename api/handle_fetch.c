@@ -166,6 +166,94 @@ enum err_code handle_fetch_datadog(struct api_call *call, struct error *err)
     return fetch_by_table(call, "datadog", params, ARRAY_LEN(params), err);
 }
 
+enum err_code handle_fetch_graphite(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"metricName", IN_QUERY, "metricName", REQUIRED},
+        {"start", IN_SCOPE, "start", REQUIRED},
+        {"end", IN_SCOPE, "end", REQUIRED},
+        {"scope", IN_SCOPE, "scope", OPTIONAL},
+        {"location", IN_SCOPE, "location", OPTIONAL},
+    };
+
+    return fetch_by_table(call, "graphite", params, ARRAY_LEN(params), err);
+}
+
+enum err_code handle_fetch_influxdb(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"metricName", IN_QUERY, "metricName", REQUIRED}, {"step", IN_SCOPE_STEP, "step", REQUIRED},
+        {"fields", IN_QUERY_LIST, "fields", OPTIONAL},    {"scope", IN_SCOPE, "scope", OPTIONAL},
+        {"start", IN_SCOPE, "start", OPTIONAL},           {"end", IN_SCOPE, "end", OPTIONAL},
+    };
+
+    return fetch_by_table(call, "influxdb", params, ARRAY_LEN(params), err);
+}
+
+enum err_code handle_fetch_atlas(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"q", IN_QUERY, "q", REQUIRED},
+        {"type", IN_EXTENDED, "type", REQUIRED},
+        {"scope", IN_SCOPE, "scope", REQUIRED},
+        {"location", IN_SCOPE, "location", REQUIRED},
+        {"start", IN_SCOPE, "start", REQUIRED},
+        {"end", IN_SCOPE, "end", REQUIRED},
+        {"step", IN_SCOPE_STEP, "step", REQUIRED},
+    };
+
+    return fetch_by_table(call, "atlas", params, ARRAY_LEN(params), err);
+}
+
+/* One of the letters that Kayenta takes here, or seconds. */
+static enum err_code put_granularity(const struct api_call *call, json_t *scope, struct error *err)
+{
+    static const struct {
+        const char *letter;
+        json_int_t seconds;
+    } granularities[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    const char *text;
+    const struct call_param step = {"step", &text, PARAM_REQUIRED};
+
+    if (call_params(call, &step, 1, err))
+        return err->code;
+    for (size_t i = 0; i < ARRAY_LEN(granularities); i++) {
+        if (strcmp(text, granularities[i].letter) == 0) {
+            json_object_set_new(scope, "step", json_integer(granularities[i].seconds));
+            return ERR_OK;
+        }
+    }
+    if (strspn(text, "0123456789") != strlen(text))
+        return error_because(err, ERR_INVALID, "bad_parameter",
+                             "Parameter 'step' must be s, m, h, d or a whole number of seconds.");
+    return put_step(scope, text, err);
+}
+
+enum err_code handle_fetch_wavefront(struct api_call *call, struct error *err)
+{
+    /* Kayenta's parameter is called by what should be its description; existing scripts say so. */
+    static const struct fetch_param params[] = {
+        {"metricName", IN_QUERY, "metricName", REQUIRED},
+        {"start", IN_SCOPE, "start", REQUIRED},
+        {"end", IN_SCOPE, "end", REQUIRED},
+        {"aggregate", IN_QUERY, "aggregate", OPTIONAL},
+        {"[MEAN, MEDIAN, MIN, MAX, SUM, COUNT, FIRST, LAST]", IN_QUERY, "summarization", OPTIONAL},
+        {"summarization", IN_QUERY, "summarization", OPTIONAL},
+        {"scope", IN_SCOPE, "scope", OPTIONAL},
+    };
+    struct by_hand by_hand = {0};
+    const struct call_param name = {"metricSetName", &by_hand.fetch.metric_set_name,
+                                    PARAM_REQUIRED};
+
+    if (call_params(call, &name, 1, err) ||
+        read_params(call, "wavefront", params, ARRAY_LEN(params), &by_hand, err) ||
+        put_granularity(call, by_hand.scope, err))
+        return err->code;
+    if (!json_object_get(by_hand.query, "summarization"))
+        json_set_text(by_hand.query, "summarization", "MEAN");
+    return answer(call, &by_hand, err);
+}
+
 /* The body is the map of extended scope parameters; project and resourceType may come as parameters
  * as well, and then they win. */
 enum err_code handle_fetch_stackdriver(struct api_call *call, struct error *err)

@@ -63,6 +63,10 @@ MUST_CHECK enum err_code handle_fetch_prometheus(struct api_call *call, struct e
 MUST_CHECK enum err_code handle_fetch_datadog(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_fetch_newrelic(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_fetch_stackdriver(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_graphite(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_influxdb(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_wavefront(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_atlas(struct api_call *call, struct error *err);
 
 /* handle_accounts.c */
 MUST_CHECK enum err_code handle_credentials(struct api_call *call, struct error *err);

@@ -174,6 +174,42 @@ static const struct {
      "\"metricName\":\"avg:cpu\"} {\"extendedScopeParams\":{},\"scope\":\"a:b,c:d\","
      "\"start\":\"1\"}"},
     {"POST",
+     "/fetch/graphite/query?metricSetName=s&metricName=a.$scope&start=1&end=2&scope=v&location=l"
+     "&dryRun=true",
+     NULL,
+     "fetch graphite set=s metrics=(null) storage=(null) dry=1 {\"type\":\"graphite\","
+     "\"metricName\":\"a.$scope\"} {\"extendedScopeParams\":{},\"start\":\"1\",\"end\":\"2\","
+     "\"scope\":\"v\",\"location\":\"l\"}"},
+    {"POST",
+     "/fetch/influxdb/query?metricSetName=s&metricName=cpu&step=60&fields=a,b&fields=c&scope=h:1"
+     "&start=1&end=2",
+     NULL,
+     "fetch influxdb set=s metrics=(null) storage=(null) dry=0 {\"type\":\"influxdb\","
+     "\"metricName\":\"cpu\",\"fields\":[\"a\",\"b\",\"c\"]} {\"extendedScopeParams\":{},"
+     "\"step\":60,\"scope\":\"h:1\",\"start\":\"1\",\"end\":\"2\"}"},
+    {"POST",
+     "/fetch/wavefront/query?metricSetName=s&metricName=cpu&step=m&start=1&end=2&aggregate=avg"
+     "&scope=env%3Dprod",
+     NULL,
+     "fetch wavefront set=s metrics=(null) storage=(null) dry=0 {\"type\":\"wavefront\","
+     "\"metricName\":\"cpu\",\"aggregate\":\"avg\",\"summarization\":\"MEAN\"} "
+     "{\"extendedScopeParams\":{},\"start\":\"1\",\"end\":\"2\",\"scope\":\"env=prod\","
+     "\"step\":60}"},
+    {"POST",
+     "/fetch/wavefront/query?metricSetName=s&metricName=cpu&step=300&start=1&end=2"
+     "&%5BMEAN,%20MEDIAN,%20MIN,%20MAX,%20SUM,%20COUNT,%20FIRST,%20LAST%5D=LAST",
+     NULL,
+     "fetch wavefront set=s metrics=(null) storage=(null) dry=0 {\"type\":\"wavefront\","
+     "\"metricName\":\"cpu\",\"summarization\":\"LAST\"} {\"extendedScopeParams\":{},"
+     "\"start\":\"1\",\"end\":\"2\",\"step\":300}"},
+    {"POST",
+     "/fetch/atlas/query?metricSetName=s&q=name,x,:eq&type=asg&scope=v&location=l&start=1&end=2"
+     "&step=60",
+     NULL,
+     "fetch atlas set=s metrics=(null) storage=(null) dry=0 {\"type\":\"atlas\","
+     "\"q\":\"name,x,:eq\"} {\"extendedScopeParams\":{\"type\":\"asg\"},\"scope\":\"v\","
+     "\"location\":\"l\",\"start\":\"1\",\"end\":\"2\",\"step\":60}"},
+    {"POST",
      "/fetch/stackdriver/query?metricSetName=s&metricType=m&step=60&groupByFields=a,b&project=p"
      "&startTimeIso=1&endTimeIso=2&customFilter=f&metricsAccountName=g&storageAccountName=h",
      "{\"project\":\"q\",\"service\":\"web\"}",
@@ -270,6 +306,10 @@ static const struct {
      "bad_parameter", NULL, NULL},
     {"POST", "/fetch/prometheus/query?metricSetName=s&metricName=up&step=1&dryRun=maybe", NULL, 400,
      "bad_parameter", "Parameter 'dryRun' must be true or false.", NULL},
+    {"POST", "/fetch/wavefront/query?metricSetName=s&metricName=m&start=1&end=2&step=w", NULL, 400,
+     "bad_parameter", "Parameter 'step' must be s, m, h, d or a whole number of seconds.", NULL},
+    {"POST", "/fetch/atlas/query?metricSetName=s&q=x&scope=v&location=l&start=1&end=2&step=60",
+     NULL, 400, "missing_parameter", "Required parameter 'type' is not present.", NULL},
     {"POST", "/fetch/stackdriver/query?metricSetName=s&metricType=m&step=60", "[]", 400, "bad_type",
      NULL, NULL},
     {"POST", "/fetch/newrelic/query?start=1&end=2&step=60", "{}", 400, "bad_type",
