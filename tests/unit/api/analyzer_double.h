@@ -10,16 +10,17 @@
 #include "analyzer/events.h"
 #include "base/json.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 struct analyzer {
-    struct strbuf asked; /* the last call, in words */
-    bool is_crowded;     /* handlers run many at a time: `asked` is left alone */
-    const char *answer;  /* what the get and list functions give back */
-    enum err_code fails; /* not ERR_OK: every call fails with it ... */
+    struct strbuf asked;  /* the last call, in words */
+    pthread_mutex_t lock; /* zeroes are an unlocked one; guards `asked` where calls run at once */
+    const char *answer;   /* what the get and list functions give back */
+    enum err_code fails;  /* not ERR_OK: every call fails with it ... */
     const char *reason, *message, *pointer;
     atomic_int delay_ms; /* ... or waits before it answers */
     struct events *events;
@@ -47,13 +48,12 @@ static const char *shown(const char *text)
     return text ? text : "(null)";
 }
 
-/* Calls with a delay run on several threads at once, too. */
 #define ASKED(a, ...)                                                                              \
     do {                                                                                           \
-        if (!(a)->is_crowded && !atomic_load(&(a)->delay_ms)) {                                    \
-            (a)->asked.n_bytes = 0;                                                                \
-            strbuf_printf(&(a)->asked, __VA_ARGS__);                                               \
-        }                                                                                          \
+        pthread_mutex_lock(&(a)->lock);                                                            \
+        (a)->asked.n_bytes = 0;                                                                    \
+        strbuf_printf(&(a)->asked, __VA_ARGS__);                                                   \
+        pthread_mutex_unlock(&(a)->lock);                                                          \
     } while (0)
 
 static enum err_code double_text(struct analyzer *a, struct str *out, struct error *err)

@@ -14,14 +14,6 @@
 #define EVENTS_OF_E1 "GET /api/v1/events?execution=E1" HEAD("")
 #define POLL "GET /api/v1/executions/E1?wait=30s" HEAD("")
 
-static int set_up_crowd(void **state)
-{
-    int failed = set_up(state);
-
-    ((struct fixture *)*state)->analyzer.is_crowded = true;
-    return failed;
-}
-
 static void pause_ms(int64_t ms)
 {
     const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
@@ -558,12 +550,12 @@ int main(void)
         WITH(a_quiet_stream_shows_signs_of_life, set_up_impatient),
         WITH(a_client_that_takes_nothing_is_cut_off, set_up_impatient),
         WITH(too_many_listeners_are_turned_away, set_up),
-        WITH(a_poll_says_how_long_it_waits, set_up_crowd),
-        WITH(a_poll_is_answered_at_the_end, set_up_crowd),
-        WITH(polls_hold_nobody_up, set_up_crowd),
-        WITH(clients_that_leave_are_let_go, set_up_crowd),
-        WITH(who_follows_hears_of_the_end, set_up_crowd),
-        WITH(everything_at_once_and_then_the_end, set_up_crowd),
+        WITH(a_poll_says_how_long_it_waits, set_up),
+        WITH(a_poll_is_answered_at_the_end, set_up),
+        WITH(polls_hold_nobody_up, set_up),
+        WITH(clients_that_leave_are_let_go, set_up),
+        WITH(who_follows_hears_of_the_end, set_up),
+        WITH(everything_at_once_and_then_the_end, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
