@@ -8,6 +8,17 @@
 #include <math.h>
 #include <string.h>
 
+/* Kayenta writes out that an entry is not hidden. */
+static void fill_metadata(json_t *metadata)
+{
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach (metadata, i, entry)
+        if (!json_object_get(entry, "hidden"))
+            json_object_set_new(entry, "hidden", json_false());
+}
+
 /* An instant as text or as epoch seconds; "" counts as absent and stays "". */
 static json_t *view_instant(const json_t *value, struct error *err)
 {
@@ -114,6 +125,7 @@ enum err_code execution_request_decode(const json_t *json, struct arena *arena,
     if (!request->view)
         return err->code;
     json_keep(request->view, arena);
+    fill_metadata(json_object_get(request->view, "metadata"));
     if (decode_scopes(request, arena, err))
         return err->code;
     thresholds = json_object_get(request->view, "thresholds");
