@@ -177,6 +177,8 @@ static json_t *judgement_json(const struct analysis_facts *facts, size_t i)
     copy_members(out, judgement->body, keys, ARRAY_LEN(keys));
     set_time(out, "judgementStartTime", window.start_unix_ns / NS_PER_MS - offset_ms);
     set_time(out, "judgementEndTime", window.end_unix_ns / NS_PER_MS - offset_ms);
+    set_time(out, "experimentStartTime", window.start_unix_ns / NS_PER_MS);
+    set_time(out, "experimentEndTime", window.end_unix_ns / NS_PER_MS);
     if (judgement->has_warning)
         json_array_append_new(warnings, json_string(FEW_POINTS_WARNING));
     json_object_set_new(out, "warnings", warnings);
