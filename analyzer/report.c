@@ -56,10 +56,17 @@ static json_t *stages(size_t n_metrics, const struct execution *execution)
     return out;
 }
 
+static bool is_unreadable(const struct error *err)
+{
+    return strcmp(error_reason(err), "store_bad_response") == 0;
+}
+
 static const char *exception_type(const struct error *err)
 {
     if (err->upstream_status)
         return "SpinnakerHttpException";
+    if (is_unreadable(err))
+        return "SpinnakerConversionException";
     switch (err->code) {
     case ERR_INVALID:
         return "IllegalArgumentException";
@@ -84,7 +91,9 @@ json_t *report_exception(const struct error *err, const char *operation,
     if (run && run->failed_url) {
         json_object_set_new(details, "error", json_string(err->message));
         json_object_set_new(details, "kind",
-                            json_string(err->upstream_status ? "HTTP" : "NETWORK"));
+                            json_string(err->upstream_status ? "HTTP"
+                                        : is_unreadable(err) ? "UNEXPECTED"
+                                                             : "NETWORK"));
         json_object_set_new(details, "url", json_string(run->failed_url));
         json_object_set_new(
             details, "method",
