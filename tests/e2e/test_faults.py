@@ -5,6 +5,7 @@ import gzip
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -185,25 +186,45 @@ def test_a_held_lock_is_waited_out(start_serinus, scripted_store):
 
 @pytest.fixture(scope="module")
 def stored_once(tmp_path_factory):
-    """A stopped service whose database holds some executions, all of it moved out of the log."""
+    """(service, clean, killed): a service that has ended; its data folder after 20 executions and a
+    clean stop, when all has moved out of the log; and after 10 more and a kill, when they have not."""
     store = ScriptedStore()
     store.answer = lambda path, query: (200, {}, GOOD)
     service = Serinus(tmp_path_factory.mktemp("stored"), kayenta_yml({"scripted": store.url}))
     for _ in range(20):
         service.judge(CONFIG, canary_request())
     assert service.stop() == 0
-    yield service
+    clean = service.data_dir + "-clean"
+    shutil.copytree(service.data_dir, clean)
+    service.start()
+    for _ in range(10):
+        service.judge(CONFIG, canary_request())
+    service.kill()
+    assert os.path.getsize(f"{service.data_dir}/serinus.db-wal") > 10000
+    yield service, clean, service.data_dir
     store.close()
+
+
+def with_copy(service, folder, copied):
+    """The same service with a copy of the data, to be damaged."""
+    service = copy.copy(service)
+    service.data_dir = str(copied)
+    shutil.copytree(folder, service.data_dir)
+    return service
 
 
 @pytest.fixture
 def stored(stored_once, tmp_path):
-    """The same with a copy of the data, to be damaged."""
-    service = copy.copy(stored_once)
-    service.data_dir = str(tmp_path / "data")
-    shutil.copytree(stored_once.data_dir, service.data_dir)
+    service = with_copy(stored_once[0], stored_once[1], tmp_path / "data")
     yield service
-    assert service.stop() == 0
+    assert service.stop() in (0, -signal.SIGKILL)
+
+
+@pytest.fixture
+def killed(stored_once, tmp_path):
+    service = with_copy(stored_once[0], stored_once[2], tmp_path / "data")
+    yield service
+    assert service.stop() in (0, -signal.SIGKILL)
 
 
 def flip(path, at):
@@ -223,13 +244,13 @@ def content(folder):
     return {name: data for name, data in found.items() if data and not name.endswith((".lock", "-shm"))}
 
 
-def refuses_to_start(service, *words):
-    """Exit 74 and words that help; nothing is changed."""
+def refuses_to_start(service):
+    """Exit 74 and words that help, at once or soon after the start; nothing is changed."""
     before = content(service.data_dir)
     ended = run_cli("serve", "--config", service.settings_path, "--listen", "127.0.0.1:0", "--data-dir",
                     service.data_dir, timeout_s=20)
     assert ended.returncode == 74, ended.stderr
-    for word in ("damaged", "backup", *words):
+    for word in ("damaged", "backup"):
         assert word in ended.stderr
     assert content(service.data_dir) == before
 
@@ -267,6 +288,83 @@ def test_a_file_that_is_no_database(stored):
     with open(f"{stored.data_dir}/serinus.db", "wb") as file:
         file.write(b"This is no database. " * 1000)
     refuses_to_start(stored)
+
+
+# --- a database that has lost something ---
+
+def delete_the_log(service, clean):
+    os.remove(f"{service.data_dir}/serinus.db-wal")
+
+
+def cut_the_log(service, clean):
+    path = f"{service.data_dir}/serinus.db-wal"
+    os.truncate(path, os.path.getsize(path) // 2)
+
+
+def flip_a_byte_of_the_log(service, clean):
+    path = f"{service.data_dir}/serinus.db-wal"
+    flip(path, os.path.getsize(path) // 2)
+
+
+def put_an_old_copy_back(service, clean):
+    os.remove(f"{service.data_dir}/serinus.db-wal")
+    shutil.copy(f"{clean}/serinus.db", service.data_dir)
+
+
+def empty_the_file(service, clean):
+    os.remove(f"{service.data_dir}/serinus.db-wal")
+    os.truncate(f"{service.data_dir}/serinus.db", 0)
+
+
+@pytest.mark.parametrize("damage", [delete_the_log, cut_the_log, flip_a_byte_of_the_log, put_an_old_copy_back,
+                                    empty_the_file])
+def test_a_database_that_has_lost_something_is_only_read(stored_once, killed, damage):
+    """... until the operator accepts it."""
+    damage(killed, stored_once[1])
+    before = content(killed.data_dir)
+    killed.start()
+    assert killed.get("/livez").status_code == 200
+    assert killed.get("/readyz").status_code == 503
+    can_read = damage is not empty_the_file  # there is nothing in it
+    assert killed.get("/canary/executions", params={"application": "ad-hoc"}).status_code == (200 if can_read else 503)
+    refused(killed, "store_rollback_detected")
+    assert killed.post("/canaryConfig", CONFIG).status_code == 503
+    assert "accept-rollback" in killed.log_text()[killed.log_offset:]
+    assert killed.stop() == 0
+    assert content(killed.data_dir) == before
+    killed.start()  # it does not forget
+    refused(killed, "store_rollback_detected")
+    assert killed.stop() == 0
+    accepted = run_cli("store", "accept-rollback", "--data-dir", killed.data_dir)
+    assert accepted.returncode == 0, accepted.stderr
+    killed.start()
+    assert killed.get("/readyz").status_code == 200
+    assert killed.judge(CONFIG, canary_request())["status"] == "succeeded"
+    assert killed.stop() == 0
+    assert run_cli("store", "check", "--data-dir", killed.data_dir).returncode == 0
+
+
+def test_an_emptied_database_with_a_log_is_refused(killed):
+    os.truncate(f"{killed.data_dir}/serinus.db", 0)
+    before = content(killed.data_dir)
+    ended = run_cli("serve", "--config", killed.settings_path, "--listen", "127.0.0.1:0", "--data-dir",
+                    killed.data_dir, timeout_s=20)
+    assert ended.returncode == 74 and "empty but has a log" in ended.stderr
+    assert content(killed.data_dir) == before
+
+
+def test_a_kill_alone_is_no_loss(killed):
+    killed.start()
+    assert killed.get("/readyz").status_code == 200
+    assert len(killed.get("/canary/executions", params={"application": "ad-hoc", "limit": 100}).json()) == 30
+
+
+def test_an_audit_file_that_is_gone_begins_anew(killed):
+    """There is nothing to compare with: as after an upgrade from a version that had none."""
+    os.remove(f"{killed.data_dir}/serinus.audit")
+    killed.start()
+    assert killed.get("/readyz").status_code == 200
+    assert os.path.getsize(f"{killed.data_dir}/serinus.audit") > 0
 
 
 # --- metric stores that fail ---

@@ -18,10 +18,10 @@ MAX_UNFINISHED = 12       # more, and each takes too long to get anywhere betwee
 GAP_S = (0.15, 0.85)      # between a start and the next kill
 STARTING_S = (0.0, 0.06)  # between a start and a kill that may come before it serves ...
 STARTING_SHARE = 0.15     # ... which happens this often
-# No more than this many kills in a row that may leave no time for progress, because an execution
-# that made none through MAX_CRASHES of them is given up. Then a gap that is long enough.
-MAX_SHORT = 3
-LONG_GAP_S = 1.5
+# An execution that made no progress through MAX_CRASHES kills is given up. So after this many the
+# next one waits until clients have seen everything move on.
+MAX_WITHOUT_PROGRESS = 3
+PROGRESS_TIMEOUT_S = 30
 END_TIMEOUT_S = 120
 CONFIG = demo_config()
 
@@ -93,7 +93,7 @@ class CrashRun:
         self.history = History()
         self.lock = threading.Lock()  # guards the history
         self.is_over = threading.Event()
-        self.n_short = 0  # kills since the last long gap
+        self.n_without_progress = 0  # kills since all were last seen to move on
         self.service = Serinus(directory, kayenta_yml({"prometheus": prometheus_url}),
                                environment=self.clock.environment())
 
@@ -161,18 +161,23 @@ class CrashRun:
         self.service.kill()
         forget(self.service.pid)
         self.history.kills += 1
-        self.n_short += 1
+        self.n_without_progress += 1
 
     def start_again(self):
         self.service.environment.update(self.clock.environment())
         self.service.start()
 
+    def wait_for_progress(self):
+        """Of all that has not ended: a stage more, or its end."""
+        before = {i: self.history.latest[i] for i, _ in self.unfinished() if i in self.history.latest}
+        wait_until(lambda: all(i in self.history.seen or self.history.latest[i] != stages
+                               for i, stages in before.items()), "all to move on", PROGRESS_TIMEOUT_S)
+        self.n_without_progress = 0
+
     def kill_and_start(self):
-        if self.n_short >= MAX_SHORT:
-            self.n_short = 0
-            time.sleep(LONG_GAP_S)
-        else:
-            time.sleep(self.rng.uniform(*GAP_S))
+        if self.n_without_progress >= MAX_WITHOUT_PROGRESS:
+            self.wait_for_progress()
+        time.sleep(self.rng.uniform(*GAP_S))
         self.kill()
         if self.rng.random() < STARTING_SHARE:
             self.service.environment.update(self.clock.environment())

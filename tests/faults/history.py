@@ -60,6 +60,7 @@ class History:
     started   id -> {"item", "application", "is_analysis", "kills": kills before its start was answered}
     unanswered  applications of analyses whose start got no answer
     seen      id -> the complete body that a client saw first
+    latest    id -> the stages that a client saw last
     begun     analysis id -> {interval number: execution id} as clients saw it
     broken    rules broken while it happened
     kills     so far
@@ -70,13 +71,14 @@ class History:
 
     def __init__(self, started=()):
         self.started, self.unanswered = dict(started), set()
-        self.seen, self.begun, self.broken = {}, {}, []
+        self.seen, self.latest, self.begun, self.broken = {}, {}, {}, []
         self.kills = 0
         self.final, self.outcomes, self.listed = {}, {}, {}
 
     def saw(self, execution_id, body):
         """A client read this."""
         before = self.seen.get(execution_id)
+        self.latest[execution_id] = body["stageStatus"]
         if before is not None:
             if body != before:
                 self.broken.append(f"{execution_id} had ended, and changed after that")
