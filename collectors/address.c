@@ -1,5 +1,7 @@
 #include "collectors/address.h"
 
+#include "base/error.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -16,14 +18,27 @@ static bool is_refused_v4(const unsigned char bytes[4])
            address == METADATA_ALIBABA;
 }
 
+/* Unlike the IPv4 ones these are not link-local: private addresses that only a cloud knows. */
+static bool is_metadata_v6(const unsigned char bytes[16])
+{
+    static const unsigned char known[][16] = {
+        {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54},
+        {0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23},
+        {0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (memcmp(bytes, known[i], sizeof(known[i])) == 0)
+            return true;
+    return false;
+}
+
 static bool is_refused_v6(const unsigned char bytes[16])
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     static const unsigned char zeros[12] = {0};
     static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
     static const unsigned char nat64_local[6] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01};
-    static const unsigned char metadata_aws[16] = {0xfd, 0x00,        0x0e,
-                                                   0xc2, [14] = 0x02, [15] = 0x54};
     static const unsigned char loopback[16] = {[15] = 1};
 
     if (memcmp(bytes, loopback, sizeof(loopback)) == 0)
@@ -40,7 +55,7 @@ static bool is_refused_v6(const unsigned char bytes[16])
     if (bytes[0] == 0x20 && bytes[1] == 0x02) /* 6to4 */
         return is_refused_v4(bytes + 2);
     return bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||
-           memcmp(bytes, metadata_aws, sizeof(metadata_aws)) == 0;
+           is_metadata_v6(bytes);
 }
 
 bool address_is_refused(const struct sockaddr *address)
@@ -62,26 +77,20 @@ bool address_is_refused(const struct sockaddr *address)
 
 bool address_is_metadata(const struct sockaddr *address)
 {
-    static const unsigned char v4_known[][4] = {
+    static const unsigned char known[][4] = {
         {169, 254, 169, 254}, {169, 254, 170, 2}, {169, 254, 170, 23}};
-    static const unsigned char v6_known[][16] = {
-        {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54},
-        {0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23},
-        {0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54},
-    };
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
 
-    if (address->sa_family == AF_INET) {
-        memcpy(&v4, address, sizeof(v4));
-        for (size_t i = 0; i < sizeof(v4_known) / sizeof(v4_known[0]); i++)
-            if (memcmp(&v4.sin_addr, v4_known[i], sizeof(v4_known[i])) == 0)
-                return true;
-    } else if (address->sa_family == AF_INET6) {
+    if (address->sa_family == AF_INET6) {
         memcpy(&v6, address, sizeof(v6));
-        for (size_t i = 0; i < sizeof(v6_known) / sizeof(v6_known[0]); i++)
-            if (memcmp(&v6.sin6_addr, v6_known[i], sizeof(v6_known[i])) == 0)
-                return true;
+        return is_metadata_v6(v6.sin6_addr.s6_addr);
     }
+    if (address->sa_family != AF_INET)
+        return false;
+    memcpy(&v4, address, sizeof(v4));
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (memcmp(&v4.sin_addr, known[i], sizeof(known[i])) == 0)
+            return true;
     return false;
 }

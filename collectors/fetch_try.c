@@ -164,7 +164,7 @@ bool fetch_try_may_use_get(const struct fetch_try *try)
     for (size_t i = 0; request->body && !try->get_url && i < request->n_headers; i++)
         if (strcasecmp(request->headers[i].name, "Content-Type") == 0)
             return strcasecmp(request->headers[i].value, FORM_TYPE) == 0;
-    return false;
+    return request->body && !try->get_url;
 }
 
 void fetch_try_use_get(struct fetch_try *try)

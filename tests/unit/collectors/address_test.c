@@ -22,6 +22,8 @@ static const struct {
     {"169.253.255.255", false},
     {"169.254.0.0", true},
     {"169.254.169.254", true},
+    {"169.254.170.2", true},
+    {"169.254.170.23", true},
     {"169.254.255.255", true},
     {"169.255.0.0", false},
     {"0.0.0.0", true},
@@ -40,6 +42,9 @@ static const struct {
     {"fd12:3456::1", false},
     {"fd00:ec2::254", true},
     {"fd00:ec2::253", false},
+    {"fd00:ec2::23", true},
+    {"fd20:ce::254", true},
+    {"fd20:ce::253", false},
     {"fe80::1", true},
     {"febf:ffff::1", true},
     {"fec0::1", false},
@@ -58,6 +63,18 @@ static const struct {
     {"64:ff9b:1:808:8:800::", false},
 };
 
+/* Of those refused, where machines get credentials; an address that only leads there is not. */
+static const char *const metadata[] = {"169.254.169.254", "169.254.170.2", "169.254.170.23",
+                                       "fd00:ec2::254",   "fd00:ec2::23",  "fd20:ce::254"};
+
+static bool is_known_metadata(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_LEN(metadata); i++)
+        if (strcmp(text, metadata[i]) == 0)
+            return true;
+    return false;
+}
+
 static void address_refused(void **state)
 {
     (void)state;
@@ -72,6 +89,9 @@ static void address_refused(void **state)
         assert_int_equal(cases[i].is_refused,
                          address_is_refused(is_v6 ? (const struct sockaddr *)&v6
                                                   : (const struct sockaddr *)&v4));
+        assert_int_equal(is_known_metadata(cases[i].text),
+                         address_is_metadata(is_v6 ? (const struct sockaddr *)&v6
+                                                   : (const struct sockaddr *)&v4));
     }
 }
 
@@ -81,6 +101,7 @@ static void address_of_another_family(void **state)
 
     (void)state;
     assert_true(address_is_refused((const struct sockaddr *)&local));
+    assert_false(address_is_metadata((const struct sockaddr *)&local));
 }
 
 int main(void)
