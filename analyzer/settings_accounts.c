@@ -192,6 +192,7 @@ static enum err_code decode_metrics(struct account_reading *a, const struct sett
                       out->name, kind->section);
         return ERR_OK;
     }
+    json_object_set_new(config, "name", json_string(out->name));
     if (account_decode(kind->collector, config, tree->arena, &account, &why)) {
         if (tree->is_draft)
             return ERR_OK; /* what it lacks may be what a placeholder names */
