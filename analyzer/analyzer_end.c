@@ -174,7 +174,7 @@ static void end_job(void *ctx)
                     result ? NULL : error_text(&execution->error, text, sizeof(text)),
                     execution->arena, &ending);
     if (analyzer_finish(analyzer, &ending, &err) == ERR_OK) {
-        analyzer_tell_live(EVENT_FINISHED, live, &ended);
+        analyzer_tell(analyzer, EVENT_FINISHED, &ended);
         analyzer_count(analyzer, live, execution);
         log_store_warnings(live, execution);
         log_end(live, execution);

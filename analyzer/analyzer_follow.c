@@ -344,10 +344,9 @@ void analyzer_tell(struct analyzer *analyzer, enum event_kind kind,
         tell_interval(analyzer, row);
 }
 
-void analyzer_tell_live(enum event_kind kind, const struct live *live,
-                        const struct stored_execution *end)
+void analyzer_tell_live(enum event_kind kind, const struct live *live)
 {
-    struct stored_execution row = {
+    const struct stored_execution row = {
         .id = live->id,
         .application = live->application,
         .parent_id = live->parent_id,
@@ -360,26 +359,6 @@ void analyzer_tell_live(enum event_kind kind, const struct live *live,
     };
     struct follow_state state = live_state(live);
 
-    if (kind == EVENT_STARTED)
-        state.status = FOLLOW_RUNNING;
-    if (!end) {
-        publish(live->analyzer, kind, &row, follow_brief(&row, &state));
-        return;
-    }
-    row.state = end->state;
-    row.ended_unix_ms = end->ended_unix_ms;
-    row.verdict = end->verdict;
-    row.score = end->score;
-    analyzer_tell(live->analyzer, kind, &row);
-}
-
-void analyzer_tell_end(struct analyzer *analyzer, const char *id)
-{
-    struct arena *arena = arena_create();
-    struct stored_execution row;
-    struct error err = {0};
-
-    if (store_execution_get(analyzer->store, id, arena, &row, &err) == ERR_OK)
-        analyzer_tell(analyzer, EVENT_FINISHED, &row);
-    arena_free(arena);
+    state.status = FOLLOW_RUNNING; /* or about to be */
+    publish(live->analyzer, kind, &row, follow_brief(&row, &state));
 }

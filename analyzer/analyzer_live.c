@@ -168,7 +168,7 @@ void live_start(struct analyzer *analyzer, struct live *live)
     if (is_first)
         scheduler_nudge(analyzer->scheduler); /* from now on it looks after the samples */
     analyzer_count_lag(analyzer, now_unix_ms - live->due_unix_ms);
-    analyzer_tell_live(EVENT_STARTED, live, NULL);
+    analyzer_tell_live(EVENT_STARTED, live);
     execution_start(live->execution);
 }
 

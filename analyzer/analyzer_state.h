@@ -35,6 +35,7 @@ struct live {
     struct analyzer *analyzer;
     atomic_bool is_saving; /* a job that stores its samples is under way */
     size_t n_fetched_seen; /* by the scheduler's thread, when it last had them stored */
+    int64_t told_mono_ms;  /* the same, when it last told of progress */
     atomic_uint n_refs;
 };
 
@@ -164,12 +165,8 @@ MUST_CHECK enum err_code analyzer_accept(struct analyzer *analyzer, const struct
  * interval of its analysis. */
 void analyzer_tell(struct analyzer *analyzer, enum event_kind kind,
                    const struct stored_execution *row);
-/* The same for one that runs; `end` (state, time, verdict, score) is set for EVENT_FINISHED only.
- */
-void analyzer_tell_live(enum event_kind kind, const struct live *live,
-                        const struct stored_execution *end);
-/* EVENT_FINISHED, its row read from the store. */
-void analyzer_tell_end(struct analyzer *analyzer, const char *id);
+/* EVENT_STARTED or EVENT_PROGRESS of one that runs. */
+void analyzer_tell_live(enum event_kind kind, const struct live *live);
 
 /* The answer to a status read of one that runs. */
 struct str live_status(struct live *live, struct arena *arena);

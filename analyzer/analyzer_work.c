@@ -10,7 +10,8 @@
 #define CLAIM_BATCH 64u     /* executions claimed in one transaction */
 #define CLAIM_RETRY_MS 1000 /* when the store could not be asked */
 #define SAVE_EVERY_MS 250
-#define SAVE_AFTER_MS 200 /* a quick canary is stored once, at its end */
+#define TELL_EVERY_MS 1000 /* a thousand that run leave seconds in the ring of events */
+#define SAVE_AFTER_MS 200  /* a quick canary is stored once, at its end */
 
 /* An execution is the cause when the process dies again and again while it runs: this often, with
  * no other suspect running (store_execution_claim), and no progress in between. */
@@ -217,6 +218,16 @@ static void save_job(void *ctx)
     live_unref(live);
 }
 
+static void tell_progress(struct live *live)
+{
+    int64_t now_mono_ms = clock_mono_ms();
+
+    if (now_mono_ms - live->told_mono_ms < TELL_EVERY_MS)
+        return;
+    live->told_mono_ms = now_mono_ms;
+    analyzer_tell_live(EVENT_PROGRESS, live);
+}
+
 /* Returns when to look again. */
 static int64_t save_samples(struct analyzer *analyzer)
 {
@@ -234,7 +245,7 @@ static int64_t save_samples(struct analyzer *analyzer)
             now_unix_ms - atomic_load(&execution->started_unix_ms) >= SAVE_AFTER_MS &&
             !atomic_exchange(&list[i]->is_saving, true)) {
             list[i]->n_fetched_seen = n_fetched;
-            analyzer_tell_live(EVENT_PROGRESS, list[i], NULL);
+            tell_progress(list[i]);
             worker_pool_submit(analyzer->steps, save_job, list[i]);
         } else {
             live_unref(list[i]);
