@@ -1,4 +1,5 @@
 #include "api/handlers.h"
+#include "api/idempotency.h"
 #include "api/respond.h"
 
 /* Kayenta has these endpoints only where kayenta.standaloneCanaryAnalysis.enabled says so. */
@@ -27,6 +28,7 @@ static enum err_code start(struct api_call *call, struct analysis_start *what, s
     const char *id;
 
     if (call_params(call, params, ARRAY_LEN(params), err) ||
+        idempotency_of(call, &canary->idempotency, err) ||
         analyzer_analysis_start(call->context->analyzer, what, call->arena, &id, err))
         return err->code;
     respond_member(call, "canaryAnalysisExecutionId", id);

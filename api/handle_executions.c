@@ -1,4 +1,5 @@
 #include "api/handlers.h"
+#include "api/idempotency.h"
 #include "api/respond.h"
 #include "base/limits.h"
 
@@ -19,6 +20,7 @@ static enum err_code start(struct api_call *call, struct canary_start *what, str
     const char *id;
 
     if (call_params(call, params, ARRAY_LEN(params), err) ||
+        idempotency_of(call, &what->idempotency, err) ||
         analyzer_canary_start(call->context->analyzer, what, call->arena, &id, err))
         return err->code;
     respond_member(call, "canaryExecutionId", id);

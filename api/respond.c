@@ -36,6 +36,7 @@ static const struct {
     {"unsupported_media_type", 415, true, NULL},
     {"target_too_long", 414, false, NULL},
     {"headers_too_large", 431, false, NULL},
+    {"idempotency_mismatch", 422, false, NULL},
     {"queue_full", 429, false, NULL},
     {"still_running", 409, false, NULL},
     {"deadline", 503, false, NULL},
