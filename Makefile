@@ -202,7 +202,7 @@ fresh-check: ## demo and test inside a minimal Debian 12 root (root needed)
 install: all ## into DESTDIR and prefix (/usr/local)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(bindir)/serinus
 	install -D -m 644 -t $(DESTDIR)$(docdir) README.md ARCHITECTURE.md CHANGELOG.md LICENSE
-	install -D -m 644 -t $(DESTDIR)$(docdir)/examples examples/canary.yml
+	install -D -m 644 -t $(DESTDIR)$(docdir)/examples $(wildcard examples/*.yml)
 
 uninstall: ## what install put there
 	rm -f $(DESTDIR)$(bindir)/serinus

@@ -127,8 +127,8 @@ def long_prometheus(tmp_path_factory):
 class ScriptedStore:
     """A metric store on a real socket that answers what a test tells it to.
 
-    `answer` is called with the path and the decoded query and returns (status, headers, body); a
-    body that is an iterator of bytes is streamed without a Content-Length; None drops the
+    `answer` is called with the path and the decoded query, or form, and returns (status, headers,
+    body); a body that is an iterator of bytes is streamed without a Content-Length; None drops the
     connection without a word."""
 
     def __init__(self):
@@ -169,12 +169,15 @@ class ScriptedStore:
 
             def do_POST(self):
                 length = int(self.headers.get("Content-Length", 0))
-                form = dict(urllib.parse.parse_qsl(self.rfile.read(length).decode()))
-                split = urllib.parse.urlsplit(self.path)
-                self.path = split.path + "?" + urllib.parse.urlencode(form)
+                text = self.rfile.read(length).decode()
+                outer.bodies.append(text)
+                if "form-urlencoded" in self.headers.get("Content-Type", "form-urlencoded"):
+                    split = urllib.parse.urlsplit(self.path)
+                    self.path = split.path + "?" + urllib.parse.urlencode(urllib.parse.parse_qsl(text))
                 self.do_GET()
 
         self.requests = []
+        self.bodies = []  # of those sent with POST
         self.answer = lambda path, query: (200, {}, empty_matrix())
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
