@@ -13,7 +13,7 @@ def canary_body(execution_id, minute):
 def whole_history():
     """One analysis of three intervals and one canary, as they should be."""
     history = History()
-    history.kills = 7
+    history.kills = 9
     children = ["c1", "c2", "c3"]
     stages = [{"type": "runCanary", "name": f"Run Canary #{i + 1}", "executionId": child}
               for i, child in enumerate(children)]

@@ -69,7 +69,7 @@ def test_finished_queries_are_not_asked_again(start_serinus, scripted_store):
 
 
 def test_what_kills_the_service_again_and_again_is_given_up(start_serinus, scripted_store):
-    """Five kills without progress, as if the execution were to blame. It fails and says so."""
+    """Kills without progress, as if the execution were to blame. It fails and says so."""
     gate = held_back(scripted_store)
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
     execution = service.start_canary(one_metric_config(CPU), canary_request())

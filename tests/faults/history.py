@@ -14,7 +14,7 @@ import json
 # Members that differ between two runs of the same thing.
 PASSING = {"id", "pipelineId", "executionId", "metricSetListId", "metricSetPairListId"} | {
     f"{moment}Time{unit}" for moment in ("build", "start", "end") for unit in ("Millis", "Iso")}
-MAX_CRASHES = 5  # an execution killed this often without progress is given up, and says so
+MAX_CRASHES = 7  # an execution killed this often without progress is given up, and says so
 GIVEN_UP = "abandoned_after_crashes"
 
 
