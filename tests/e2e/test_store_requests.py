@@ -2,10 +2,12 @@
 binary against a scripted server that sees each request and answers in the store's own format."""
 import base64
 import json
+import os
+import re
 import urllib.parse
 
 import pytest
-from conftest import T0, WINDOW, ScriptedStore, Serinus
+from conftest import T0, TOP, WINDOW, ScriptedStore, Serinus, run_cli
 
 START = T0 + 3600
 POINTS = 60
@@ -255,6 +257,27 @@ def test_one_query_by_hand(story, scripted_store, site):
     answer = service.post(f"/fetch/{story.store}/query?" + urllib.parse.urlencode(parameters, doseq=True))
     asked = scripted_store.requests[0][1][story.text]
     assert answer.json() == {"query": asked}
+
+
+def test_the_example_is_taken_as_it_stands(story, scripted_store, tmp_path):
+    """The account in its comment, but for where it is and its credential; and the config."""
+    scripted_store.answer = lambda _, query: (200, {}, story.reply(query[story.text], values()).encode())
+    example = os.path.join(TOP, "examples", story.store + ".yml")
+    with open(example, encoding="utf-8") as source:
+        comment = [line[2:] for line in source if line.startswith("# ")]
+    account = "".join(comment[comment.index("accounts:\n"):])
+    url = "endpoint: {baseUrl: " + scripted_store.url + "}\n"
+    account = re.sub(r"(endpoint|backendsJsonBaseUrl): .*\n", url, account, count=1)
+    account = account.replace("/etc/serinus/", f"{tmp_path}/")
+    files = re.findall(r"File: \S*/(\S+)", account)
+    for name in files:
+        (tmp_path / name).write_text(SECRET)
+    (tmp_path / "accounts.yml").write_text(account)
+    done = run_cli("run", "-f", example, "--accounts", tmp_path / "accounts.yml", "--location", "us-east-1",
+                   "--baseline", story.scopes[0], "--canary", story.scopes[1], "--start", WINDOW[0], "--end", WINDOW[1])
+    assert done.returncode == 0, done.stdout + done.stderr + account
+    assert len(scripted_store.requests) == 4
+    assert all(("Authorization" in headers) == bool(files) for _, _, headers in scripted_store.requests)
 
 
 # --- one store each ---
