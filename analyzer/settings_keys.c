@@ -119,7 +119,8 @@ const char *const account_keys[] = {
     "sharedCredentialsFile", "configFile", "webIdentity", "assumeRole", "sessionName",
     "externalId", "durationSeconds", "stsEndpoint", "partialData", "batch", "storageAccountName",
     "accountAccessKey", "endpointSuffix", "container", "ownerApp", "configType", "requests",
-    "vars", "pathVars", "path", "format", "stageTimeoutMinutes", "maxBackoffPeriodSeconds", "sides", "sideLabel", "window", "timeUnit",
+    "vars", "pathVars", "path", "format", "sides", "sideLabel", "window", "timeUnit",
+    "stageTimeoutMinutes", "maxBackoffPeriodSeconds", "consolidate",
 };
 /* clang-format on */
 const size_t n_account_keys = ARRAY_LEN(account_keys);
