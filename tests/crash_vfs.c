@@ -23,7 +23,7 @@ struct change {
 struct image {
     char *path;
     unsigned char *synced; /* what is there whatever happens */
-    size_t n_synced;
+    size_t n_synced, n_room;
     struct change *changes; /* since the last sync, in order */
     size_t n_changes, capacity;
     bool is_named;   /* its folder was synced since it was made */
@@ -99,7 +99,10 @@ static void read_whole(const char *path, unsigned char **bytes, size_t *n_bytes)
 static void apply(struct image *image, const unsigned char *bytes, size_t at, size_t n_bytes)
 {
     if (at + n_bytes > image->n_synced) {
-        image->synced = realloc(image->synced, at + n_bytes + 1);
+        if (at + n_bytes > image->n_room) {
+            image->n_room = (at + n_bytes) * 2;
+            image->synced = realloc(image->synced, image->n_room);
+        }
         memset(image->synced + image->n_synced, 0, at + n_bytes - image->n_synced);
         image->n_synced = at + n_bytes;
     }
@@ -413,6 +416,7 @@ static struct image *image_open(struct crash_vfs *vfs, const char *path, int fla
         vfs->images[vfs->n_images++] = image;
         image->path = strdup(path);
         read_whole(path, &image->synced, &image->n_synced);
+        image->n_room = image->n_synced;
         image->is_named = !((flags & SQLITE_OPEN_CREATE) && (flags & journals));
     }
     return image;

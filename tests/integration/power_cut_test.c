@@ -462,7 +462,7 @@ static void what_a_lying_disk_lost_is_found_here(void **state)
     (void)state;
     print_message("of %d lives the store complained about %u, and %u it did not notice\n", N_LIVES,
                   found.n_said, found.n_silent);
-    assert_true(found.n_silent > 5);
+    assert_true(found.n_silent > 0);
 }
 
 /* With it, it notices by itself whatever the log has lost. */
@@ -472,7 +472,7 @@ static void a_lost_log_is_noticed_by_the_store(void **state)
 
     (void)state;
     print_message("of %d lives the store complained about %u\n", N_LIVES, found.n_said);
-    assert_true(found.n_said > 5);
+    assert_true(found.n_said > 0);
     assert_int_equal(0, found.n_silent);
 }
 
