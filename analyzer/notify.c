@@ -128,13 +128,12 @@ static enum err_code settle_delivered(struct notify *notify, struct courier *cou
     return ERR_OK;
 }
 
-static int64_t backoff_ms(unsigned n_failures, const char *retry_after)
+static int64_t backoff_ms(unsigned n_failures, int64_t asked_ms)
 {
     static const struct retry_policy policy = {.backoff_ms = FIRST_WAIT_MS};
 
     return retry_wait_ms(&policy, 1 + (n_failures < MAX_DOUBLINGS ? n_failures : MAX_DOUBLINGS),
-                         random_ratio(),
-                         retry_asked_ms(retry_after, NULL, clock_wall_ms() / MS_PER_S));
+                         random_ratio(), asked_ms);
 }
 
 static enum err_code settle_failed(struct notify *notify, struct courier *courier,
@@ -143,10 +142,11 @@ static enum err_code settle_failed(struct notify *notify, struct courier *courie
     const struct sending *sending = courier->sending;
     const struct outbox_entry *entry = &sending->entry;
     const char *event_id = entry->notification.event_id, *sink = courier->sink->name;
-    const char *retry_after = http_response_header(&sending->transfer.response, "Retry-After");
-    int64_t rest_ms = backoff_ms(courier->n_failures, retry_after);
-    int64_t wait_ms = backoff_ms(entry->n_attempts, retry_after);
     int64_t now_ms = clock_wall_ms();
+    int64_t asked_ms = retry_asked_ms(
+        http_response_header(&sending->transfer.response, "Retry-After"), NULL, now_ms / MS_PER_S);
+    int64_t rest_ms = backoff_ms(courier->n_failures, asked_ms);
+    int64_t wait_ms = backoff_ms(entry->n_attempts, asked_ms);
     bool is_over = now_ms - entry->created_unix_ms >= GIVE_UP_MS;
 
     if (wait_ms < rest_ms)
@@ -155,7 +155,7 @@ static enum err_code settle_failed(struct notify *notify, struct courier *courie
                 : store_outbox_defer(notify->store, event_id, sink, now_ms + wait_ms, err))
         return err->code;
     courier->n_failures++;
-    courier_rest(courier, retry_after ? rest_ms : rest_ms / 2);
+    courier_rest(courier, asked_ms ? rest_ms : rest_ms / 2);
     atomic_fetch_add(is_over ? &courier->n_given_up : &courier->n_deferred, 1);
     log_at(notify->log, is_over ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
            is_over ? "notification given up" : "notification deferred", LOG_STR("sink", sink),

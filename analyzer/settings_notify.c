@@ -12,7 +12,8 @@
 #define MAX_NAME_BYTES 256u
 #define DEFAULT_TIMEOUT_S 10
 #define MAX_TIMEOUT_S 60
-#define MAX_REPLY_BYTES 1000000 /* nobody reads it */
+#define MAX_REPLY_BYTES 1000000      /* nobody reads it */
+#define DRAFT_URL "http://localhost" /* of a sink that is looked at only, and lacks its secret */
 
 static const struct {
     const char *word;
@@ -234,7 +235,11 @@ static enum err_code read_way(struct reading *r)
 
     arena_defer(arena, release_json, config);
     json_object_set_new(config, "headers", headers);
-    if (read_text(r, "url", &url) || read_headers(r, headers) || read_timeout(r, &timeout_s))
+    if (read_text(r, "url", &url))
+        return r->err->code;
+    if (setting && r->tree->last.missing)
+        url = DRAFT_URL;
+    if (read_headers(r, headers) || read_timeout(r, &timeout_s))
         return r->err->code;
     if (!url || !*url)
         return setting_error(setting ? setting : r->place, r->err,
@@ -290,7 +295,8 @@ static enum err_code read_external_url(struct settings_tree *tree, struct settin
     return ERR_OK;
 }
 
-/* Note one value for `config show`; of a sink the whole URL is a secret. */
+/* Note one value for `config show`. Secrets are noted without their text, for of a URL with user
+ * info the rest would be shown, and here that is a secret, too. */
 static enum err_code show_value(struct settings_tree *tree, const char *path, const char *member,
                                 const struct setting *value, struct error *err)
 {
@@ -298,6 +304,7 @@ static enum err_code show_value(struct settings_tree *tree, const char *path, co
     const char *const *items;
     size_t n_items;
     struct setting_line *line;
+    bool is_secret;
 
     if (value->kind == SETTING_LIST) {
         if (settings_read_list(tree, value, &items, &n_items, err))
@@ -309,9 +316,9 @@ static enum err_code show_value(struct settings_tree *tree, const char *path, co
     }
     if (setting_text(tree, value, &text, err) || !text)
         return err->code;
-    settings_show_text(tree, path, value, text,
-                       member ? strncmp(text, "file:", strlen("file:")) != 0
-                              : setting_key_equal(value->key, strlen(value->key), "url"));
+    is_secret = member ? strncmp(text, "file:", strlen("file:")) != 0
+                       : setting_key_equal(value->key, strlen(value->key), "url");
+    settings_show_text(tree, path, value, is_secret ? "" : text, is_secret);
     tree->lines[tree->n_lines - 1].member = member;
     return ERR_OK;
 }

@@ -64,7 +64,7 @@ struct account {
     bool strict_series, align_window, reject_unsafe_values;
     bool may_reach_metadata; /* never configured: for the code that signs in */
     bool is_sink; /* where notifications go, not a metric store: no breaker, for its caller has a
-                     patience of his own; never a GET; what it says with a 2xx does not matter */
+                     patience of his own; what it says with a 2xx does not matter */
     const json_t *options; /* the account as configured: what only its own collector reads */
     const json_t *locations, *recommended_locations; /* arrays of text, or NULL */
 };

@@ -372,8 +372,7 @@ static void landed_with_reply(struct fetch *fetch, struct fetch_state *state)
         follow_redirect(fetch, state, location);
     } else if (status == UNAUTHORIZED && state->try.token && !state->has_new_token) {
         renew_token(state);
-    } else if (status == METHOD_NOT_ALLOWED && fetch_try_may_use_get(&state->try) &&
-               !account->is_sink) {
+    } else if (status == METHOD_NOT_ALLOWED && fetch_try_may_use_get(&state->try)) {
         fetch_try_use_get(&state->try);
         fly(fetch, state);
     } else if (status >= 200 && status < 300 && !account->is_sink &&

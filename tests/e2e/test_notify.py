@@ -1,6 +1,7 @@
 """Notifications: the real service tells scripted sinks what came of its executions."""
 import http.server
 import json
+import re
 import socket
 import threading
 import time
@@ -190,11 +191,13 @@ def test_an_analysis_is_told_as_a_whole_and_by_interval(start_serinus, prometheu
         assert (event["event"], event["outcome"]) == ("interval.finished", "pass")
         assert event["execution"]["parentId"] == analysis and event["execution"]["kind"] == "canary"
         assert json.dumps(event["siteLocal"]) == json.dumps(SITE_LOCAL)
+    assert [event["execution"]["interval"] for event in intervals.events()] == [1, 2, 3]
     assert len(set(intervals.ids())) == 3
     event = ends.events()[0]
     assert (event["event"], event["outcome"]) == ("execution.finished", "pass")
     assert event["execution"]["id"] == analysis and event["execution"]["kind"] == "analysis"
     assert event["execution"]["thresholds"] == {"pass": 95.0, "marginal": 75.0}
+    assert event["execution"]["reason"].endswith("met or exceeded the pass score threshold.")
     assert json.dumps(event["siteLocal"]) == json.dumps(SITE_LOCAL)
 
 
@@ -230,6 +233,9 @@ def test_it_comes_again_under_the_same_id(start_serinus, prometheus, open_sink):
     text = serinus.log_text()
     assert text.count('"event":"notification deferred"') == 3
     assert '"cause":"HTTP status 500"' in text
+    counts = re.findall(r'serinus_notifications_total{sink="troubled",outcome="(\w+)"} (\d+)',
+                        serinus.get("/metrics").text)
+    assert counts == [("delivered", "1"), ("deferred", "3"), ("given_up", "0")]
     assert_no_secret(serinus)
 
 

@@ -2,6 +2,7 @@
 #include "tests/support.h"
 
 #include "analyzer/settings.h"
+#include "analyzer/settings_show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,6 +204,45 @@ static void what_is_wrong_is_named(void **state)
     }
 }
 
+static void secrets_are_not_shown(void **state)
+{
+    struct settings *s = NULL;
+    struct strbuf shown = {0};
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(ERR_OK, load("notify: [{name: a, type: slack, url: 'https://u:" SECRET
+                                  "@h.example/" SECRET "?" SECRET "', headers: {X-Key: " SECRET
+                                  "}, on: [fail]}]",
+                                  &s, &err));
+    settings_show(s, false, &shown);
+    assert_null(strstr(shown.bytes, SECRET));
+    assert_non_null(strstr(shown.bytes, "notify[0].name: a\nnotify[0].type: slack\n"
+                                        "notify[0].url: ********\n"
+                                        "notify[0].headers.X-Key: ********\n"
+                                        "notify[0].on: [fail]\n"));
+    strbuf_clear(&shown);
+    settings_free(s);
+}
+
+/* Converted on another machine than the one that has the secret. */
+static void a_draft_may_lack_its_secret(void **state)
+{
+    const char *paths[] = {settings_path};
+    const struct settings_options options = {.paths = paths, .n_paths = 1, .is_draft = true};
+    struct settings *s = NULL;
+    struct strbuf text = {0};
+    struct error err = {0};
+
+    (void)state;
+    write_file(settings_path, "notify: [{name: a, type: slack, url: '${file:/nonexistent}'}]");
+    assert_int_equal(ERR_OK, settings_load_with(&options, &s, &err));
+    settings_convert(s, "x", &text);
+    assert_non_null(strstr(text.bytes, "url: \"${file:/nonexistent}\"\n"));
+    strbuf_clear(&text);
+    settings_free(s);
+}
+
 static void there_is_an_end_to_them(void **state)
 {
     struct strbuf yaml = {0};
@@ -242,6 +282,8 @@ int main(void)
         cmocka_unit_test(all_that_can_be_said),
         cmocka_unit_test(without_the_list_nobody_is_told),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(secrets_are_not_shown),
+        cmocka_unit_test(a_draft_may_lack_its_secret),
         cmocka_unit_test(there_is_an_end_to_them),
     };
 
