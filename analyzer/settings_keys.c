@@ -223,6 +223,7 @@ const struct known_setting known_settings[] = {
     {"limits.**", SETTING_NO_EFFECT},
     {"metrics.**", SETTING_NO_EFFECT},
     {"log.format", SETTING_NO_EFFECT},
+    {"server.servlet.**", SETTING_NO_EFFECT},
     {"kayenta.prometheus.health.**", SETTING_NO_EFFECT},
     {"kayenta.remoteJudge.**", SETTING_NO_EFFECT},
     {"kayenta.netflix.judge.**", SETTING_NO_EFFECT},
@@ -246,6 +247,11 @@ const struct known_setting known_settings[] = {
     {"pollers.**", SETTING_FOREIGN},
     {"logging.**", SETTING_FOREIGN},
     {"springdoc.**", SETTING_FOREIGN},
+    {"eureka.**", SETTING_FOREIGN},
+    {"retrofit.**", SETTING_FOREIGN},
+    {"resilience4j.**", SETTING_FOREIGN},
+    {"server.tomcat.**", SETTING_FOREIGN},
+    {"server.compression.**", SETTING_FOREIGN},
 };
 const size_t n_known_settings = ARRAY_LEN(known_settings);
 

@@ -72,7 +72,7 @@ bool settings_key_is_native(const char *key);
  * not looked at. */
 void settings_keys_review(struct settings_tree *tree);
 
-/* Warn of files that hold secrets in the open and can be read by everyone. */
+/* Warn of files with secrets, these settings among them, that everyone can read or nobody. */
 void settings_open_secrets_review(struct settings_tree *tree);
 
 /* Lay KAYENTA_... and SERINUS_... variables that name a known setting over the tree; one that ends

@@ -2,6 +2,7 @@
 #include "analyzer/settings_keys.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -149,6 +150,16 @@ static void unknown(struct review *review, const struct trail *trail)
     settings_drop(review->tree, setting, "the key is not known");
 }
 
+/* spinnaker.yml and its variants hold what all of Spinnaker's services share. */
+static bool is_of_spinnaker(const struct setting *setting)
+{
+    const char *slash = strrchr(setting->origin, '/');
+
+    return strncmp(slash ? slash + 1 : setting->origin, "spinnaker", strlen("spinnaker")) == 0;
+}
+
+static const struct known_setting spinnakers_own = {"", SETTING_FOREIGN};
+
 static void review_map(struct review *review, const struct setting *map, const struct trail *up);
 
 static void review_one(struct review *review, const struct trail *trail)
@@ -165,6 +176,8 @@ static void review_one(struct review *review, const struct trail *trail)
             known = &known_settings[i];
         is_above = is_above || match == MATCH_ABOVE;
     }
+    if (!known && !is_above && !trail->up && is_of_spinnaker(trail->setting))
+        known = &spinnakers_own;
     if (is_above && trail->setting->kind == SETTING_MAP) {
         review_map(review, trail->setting, trail);
     } else if (!known) {
@@ -200,6 +213,37 @@ void settings_keys_review(struct settings_tree *tree)
     strbuf_clear(&review.foreign);
 }
 
+/* "accounts[0].passwordFile", and not "accounts[0].tls.caFile", which is no secret. */
+static bool names_secret_file(const struct setting_line *line)
+{
+    static const char *const plain[] = {"caFile", "certFile", "configFile"};
+    const char *key = strrchr(line->path, '.');
+    size_t n = key ? strlen(key) : 0;
+
+    if (line->member)
+        return strncmp(line->values[0], "file:", strlen("file:")) == 0;
+    if (!line->from || n < strlen("File") || strcmp(key + n - strlen("File"), "File") != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+        if (strcmp(key + 1, plain[i]) == 0)
+            return false;
+    return true;
+}
+
+/* A file that is read when a request is made: it may come later, but it is more likely a slip. */
+static void review_secret_file(struct settings_tree *tree, const struct setting_line *line)
+{
+    const char *path = line->values[0];
+    struct stat info;
+
+    if (line->member)
+        path += strlen("file:");
+    if (stat(path, &info) != 0)
+        settings_warn(tree, "%s: could not look at \"%s\": %s", line->path, path, strerror(errno));
+    else if (info.st_mode & S_IROTH)
+        settings_warn(tree, "%s: \"%s\" can be read by everyone on this machine", line->path, path);
+}
+
 void settings_open_secrets_review(struct settings_tree *tree)
 {
     const char *last = "";
@@ -208,6 +252,8 @@ void settings_open_secrets_review(struct settings_tree *tree)
         const struct setting_line *line = &tree->lines[i];
         struct stat info;
 
+        if (!tree->is_draft && line->n_values == 1 && names_secret_file(line))
+            review_secret_file(tree, line);
         if (!line->is_secret || line->reference || !line->from || !*line->from->origin ||
             strcmp(line->from->origin, last) == 0)
             continue;

@@ -135,6 +135,23 @@ static void kayentas_places_in_springs_order(void **state)
     unsetenv("SPRING_CONFIG_ADDITIONAL_LOCATION");
 }
 
+/* spinnaker.yml is shared by services that know more keys. */
+static void what_other_services_read_is_no_slip(void **state)
+{
+    const struct settings_options options = {.is_search = true, .is_strict = true};
+    struct settings *settings = NULL;
+    struct error err = {0};
+
+    (void)state;
+    write_file("spinnaker.yml",
+               "global.spinnaker.timezone: UTC\nproviders: {aws: {enabled: no}}\n");
+    assert_int_equal(ERR_OK, settings_load_with(&options, &settings, &err));
+    settings_free(settings);
+    assert_found(8090, "no such part: global, providers");
+    write_file("kayenta.yml", "providers: {aws: {enabled: no}}\n");
+    assert_int_equal(ERR_SETTINGS, settings_load_with(&options, &settings, &err));
+}
+
 static void what_is_in_the_way_is_said(void **state)
 {
     const struct settings_options options = {.is_search = true};
@@ -249,6 +266,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(kayentas_places_in_springs_order, enter_folder,
+                                        leave_folder),
+        cmocka_unit_test_setup_teardown(what_other_services_read_is_no_slip, enter_folder,
                                         leave_folder),
         cmocka_unit_test_setup_teardown(what_is_in_the_way_is_said, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(documents_without_a_home, enter_folder, leave_folder),

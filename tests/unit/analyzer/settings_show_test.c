@@ -76,6 +76,18 @@ static void strict_settings_refuse_what_is_doubtful(void **state)
     chmod(SECRET_PATH, 0600);
     settings_free(load(ACCOUNT("password: \"${file:" SECRET_PATH "}\""),
                        (struct settings_options){.is_strict = true}));
+    /* Those that are read later are looked at, too. */
+    chmod(SECRET_PATH, 0644);
+    assert_refused(ACCOUNT("bearer_token_file: " SECRET_PATH), true, 0600,
+                   "accounts[0].bearerTokenFile: \"" SECRET_PATH "\" can be read by everyone");
+    assert_refused(ACCOUNT("headers: {X-Key: \"file:" SECRET_PATH "\"}"), true, 0600,
+                   "accounts[0].headers: \"" SECRET_PATH "\" can be read by everyone");
+    assert_refused(ACCOUNT("passwordFile: /no/such"), true, 0600,
+                   "accounts[0].passwordFile: could not look at \"/no/such\": No such file");
+    assert_refused(ACCOUNT("tls: {keyFile: /no/such}"), true, 0600,
+                   "accounts[0].tls.keyFile: could");
+    settings_free(
+        load(ACCOUNT("tls: {caFile: /no/such}"), (struct settings_options){.is_strict = true}));
     /* Names of the user's own are no slips. */
     settings_free(load("prom: {port: 9}\nkayenta.prometheus: {enabled: true, accounts: [{name: p, "
                        "endpoint.baseUrl: \"http://p:${prom.port}\"}]}\n",
