@@ -196,7 +196,7 @@ static json_t *error_of(const struct stored_execution *row, const json_t *body)
     const char *text = exception_text(body);
     const char *code = text_member(exception_details(body), "code");
 
-    if (row->state != EXECUTION_FAILED || !has(text))
+    if (row->state != EXECUTION_FAILED || has(row->verdict) || !has(text))
         return NULL;
     return json_pack("{ssss}", "code", has(code) ? code : "failed", "message", text);
 }
