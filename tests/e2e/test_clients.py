@@ -9,7 +9,7 @@ from clients.kayentactl import Kayentactl
 from clients.orca import FEW_POINTS, NOT_ABOVE_MARGINAL, Orca, Stage
 from clients.referee import Referee
 from clients.wire import ClientError, Refused
-from conftest import T0, WINDOW, demo_config, kayenta_yml, matrix, scope, wait_until
+from conftest import T0, WINDOW, demo_config, kayenta_yml, matrix, one_metric_config, scope, wait_until
 
 START, END = WINDOW
 CONTROL = ("v41", "baseline")
@@ -422,6 +422,20 @@ def test_kayentactl(serinus, canary, code, passed, scores):
     assert ctl.run(body_of(canary)) == code
     assert (ctl.printed[0]["didPassThresholds"], ctl.printed[0]["scores"]) == (passed, scores)
     assert len(ctl.printed[0]["results"][0]) == N_METRICS
+
+
+BY_VERSION = {"metricName": "cpu_saturation_ratio", "customInlineTemplate": 'version="${scope}"'}
+
+
+def test_locations_may_be_empty(serinus):
+    """Argo and kayentactl send "" for what the user left out; a config that has no use for it runs."""
+    config = one_metric_config(BY_VERSION)
+    body = Kayentactl.body(config, ("v41", ""), ("v42", ""), START, END, interval_mins=60)
+    assert Kayentactl(serinus.url).run(body) == 0
+    serinus.store_config({**config, "name": "nowhere"})
+    measured = argo.Kayenta(serinus.url, "checkout", "nowhere").measure(
+        argo.scopes(("v42", ""), START, END, control=("v41", "")))
+    assert measured == (argo.SUCCESSFUL, "100")
 
 
 def test_kayentactl_in_intervals(serinus):
