@@ -61,6 +61,11 @@ def double_an_interval(history):
     history.listed["app-a"].append("c2x")
 
 
+def double_a_start(history):
+    history.final["c-again"], history.outcomes["c-again"] = canary_body("c-again", 9), history.outcomes["c"]
+    history.listed["app-c"].append("c-again")
+
+
 def double_an_interval_of_an_unanswered_start(history):
     history.unanswered.add("app-u")
     history.final.update(u1=canary_body("u1", 4), u2=canary_body("u2", 4))
@@ -113,7 +118,7 @@ def give_up_after_one_kill(history):
 
 
 @pytest.mark.parametrize("damage", [
-    lose_a_start, lose_an_analysis, leave_one_unfinished, drop_an_interval, double_an_interval,
+    lose_a_start, lose_an_analysis, leave_one_unfinished, drop_an_interval, double_an_interval, double_a_start,
     double_an_interval_of_an_unanswered_start, use_one_execution_twice, change_a_score,
     change_the_score_of_a_canary, shift_a_window, swap_two_intervals, change_the_message, change_what_was_seen,
     lose_what_was_seen, begin_an_interval_anew, end_and_change_while_watched, give_up_after_one_kill])

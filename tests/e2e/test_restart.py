@@ -104,8 +104,8 @@ def kill_and_check(directory, prometheus, undisturbed, seed, n_kills):
     finally:
         run.service.stop()
     history = run.history
-    print(f"seed {seed}: {history.kills} kills, {len(history.started)} starts answered, {len(history.unanswered)} not,"
-          f" {len(history.outcomes)} canaries judged, {len(history.given_up())} given up")
+    print(f"seed {seed}: {history.kills} kills, {len(history.started)} starts answered after"
+          f" {run.n_repeated} repetitions, {len(history.outcomes)} canaries judged, {len(history.given_up())} given up")
     assert not problems, f"SEED={seed}: {len(problems)} problems\n" + "\n".join(problems[:20])
     assert len(history.started) > n_kills / 5 and history.seen
     assert not history.given_up()
@@ -143,7 +143,7 @@ def test_the_driver_notices_what_is_not_as_it_was(tmp_path, long_prometheus, und
     assert f"{ids[1]} was seen as ended, and is different now" in found
     assert any(line.startswith(f"{ids[1]}: ") for line in found)
     assert any(line.startswith(f"{ids[2]}: interval 5 of 10 is") for line in found)
-    assert any(line.startswith("growing: intervals") for line in found)
+    assert any(line.startswith("growing: canaries") for line in found)
 
 
 @needs_faketime

@@ -61,10 +61,12 @@ ITEMS = ["growing", "canary v42", "live growing", "sliding", "canary v43", "cree
 
 
 def start(service, item, application, request=None):
-    """The id, or an exception when there is no answer."""
+    """The id, or an exception when there is no answer. Starting the same again gives the same id."""
     body = {"canaryConfig": CONFIG, "executionRequest": request or {**CANARIES, **ANALYSES, **LIVE}[item]}
     path = "/canary" if item in CANARIES else "/standalone_canary_analysis"
-    answer = requests.post(service.url + path, json=body, params={"application": application}, timeout=30)
+    answer = requests.post(service.url + path, json=body, params={"application": application},
+                           headers={"Idempotency-Key": f"{application}/{item}".replace(" ", "-")}, timeout=30)
+    assert answer.status_code == 200 or answer.status_code >= 500, answer.text
     answer.raise_for_status()
     return next(iter(answer.json().values()))
 
@@ -93,6 +95,7 @@ class CrashRun:
         self.history = History()
         self.lock = threading.Lock()  # guards the history
         self.is_over = threading.Event()
+        self.n_repeated = 0  # starts without an answer, sent again
         self.n_without_progress = 0  # kills since all were last seen to move on
         self.service = Serinus(directory, kayenta_yml({"prometheus": prometheus_url}),
                                environment=self.clock.environment())
@@ -116,12 +119,15 @@ class CrashRun:
             if self.is_over.is_set():
                 return
             application, kills = f"app-{n}", self.history.kills
-            try:
-                self.begin(item, application, kills)
-            except requests.RequestException:
-                if item not in CANARIES:
+            while not self.is_over.is_set():
+                try:
+                    self.begin(item, application, kills)
+                    self.history.unanswered.discard(application)
+                    break
+                except requests.RequestException:
                     self.history.unanswered.add(application)
-                time.sleep(0.01)
+                    self.n_repeated += 1
+                    time.sleep(0.01)
 
     def poll(self):
         """Read what runs, and now and then something that has ended."""
@@ -251,7 +257,7 @@ class CrashRun:
         end_ms = begin_ms + 60_000 * live["lifetimeDurationMins"]
         request = analysis_request(live["scopes"][0]["experimentScope"], live["analysisIntervalMins"], begin_ms, end_ms,
                                    lookbackMins=live["lookbackMins"], thresholds=live["thresholds"])
-        return self.outcome_of(start(self.service, "in retrospect", "in retrospect", request), True)
+        return self.outcome_of(start(self.service, "again", f"again-{execution_id}", request), True)
 
     def problems(self, expected):
         """Every broken rule. expected: what another run's measure() gave; each live analysis has
