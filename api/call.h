@@ -37,6 +37,7 @@ struct reply {
     const char *content_type; /* NULL: no body */
     struct str body;
     const char *allow;      /* an Allow header, or NULL */
+    const char *location;   /* a Location header, or NULL */
     unsigned retry_after_s; /* 0: none */
 };
 

@@ -31,7 +31,7 @@ static enum err_code start(struct api_call *call, struct analysis_start *what, s
         idempotency_of(call, &canary->idempotency, err) ||
         analyzer_analysis_start(call->context->analyzer, what, call->arena, &id, err))
         return err->code;
-    respond_member(call, "canaryAnalysisExecutionId", id);
+    respond_started(call, "canaryAnalysisExecutionId", "/standalone_canary_analysis/", id);
     return ERR_OK;
 }
 

@@ -23,7 +23,7 @@ static enum err_code start(struct api_call *call, struct canary_start *what, str
         idempotency_of(call, &what->idempotency, err) ||
         analyzer_canary_start(call->context->analyzer, what, call->arena, &id, err))
         return err->code;
-    respond_member(call, "canaryExecutionId", id);
+    respond_started(call, "canaryExecutionId", "/canary/", id);
     return ERR_OK;
 }
 

@@ -71,6 +71,14 @@ void respond_member(struct api_call *call, const char *key, const char *value)
     respond_tree_take(call, MHD_HTTP_OK, json_pack("{s:s}", key, value));
 }
 
+void respond_started(struct api_call *call, const char *key, const char *path, const char *id)
+{
+    const char *base = call->context->settings->external_url;
+
+    respond_member(call, key, id);
+    call->reply.location = arena_printf(call->arena, "%s%s%s", base ? base : "", path, id);
+}
+
 static size_t find_reason(const struct error *err)
 {
     const char *reason = error_reason(err);

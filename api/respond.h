@@ -10,6 +10,9 @@ void respond_text(struct api_call *call, const char *content_type, struct str bo
 void respond_empty(struct api_call *call, unsigned status);
 /* {"<key>":"<value>"}, the answer to most writing calls. */
 void respond_member(struct api_call *call, const char *key, const char *value);
+/* {"<key>":"<id>"} for a run that has been started; the Location header says where its status is:
+ * `path` and the id, behind http.external_url where that is set. */
+void respond_started(struct api_call *call, const char *key, const char *path, const char *id);
 /* Any JSON tree; takes the reference. */
 void respond_tree_take(struct api_call *call, unsigned status, json_t *tree);
 

@@ -76,6 +76,8 @@ void respond_http_headers(const struct api_call *call, const struct headers *hea
         add_header(response, "X-Accel-Buffering", "no"); /* or nginx would keep events back */
     if (reply->allow)
         add_header(response, "Allow", reply->allow);
+    if (reply->location)
+        add_header(response, "Location", reply->location);
     if (reply->retry_after_s) {
         snprintf(seconds, sizeof(seconds), "%u", reply->retry_after_s);
         add_header(response, "Retry-After", seconds);
