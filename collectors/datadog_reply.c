@@ -239,8 +239,8 @@ static enum err_code fill_buckets(struct reader *r, struct reply_series *series,
     const struct reply_point *end = next + series->n_points;
     int64_t n_slots;
 
-    if (grid->step_ms == 0 || grid->end_ms < grid->start_ms) {
-        bad(r, "a series with points lacks a start, an end behind it or an interval");
+    if (grid->step_ms == 0) {
+        bad(r, "a series with points lacks its interval");
         return r->err->code;
     }
     n_slots = (grid->end_ms - grid->start_ms) / grid->step_ms + 1;
@@ -273,6 +273,10 @@ static enum err_code v1_sets(struct reader *r, struct metric_set_list *out)
         struct metric_set *set = collector_placeholder(r->question->query, r->question->text, out);
         const struct grid *grid = &r->grids[i];
 
+        if (grid->end_ms < grid->start_ms) {
+            bad(r, "a series ends before it starts");
+            return r->err->code;
+        }
         set->tags = r->list.items[i].tags;
         set->start_unix_ms = grid->start_ms;
         set->end_unix_ms = grid->end_ms;

@@ -395,6 +395,8 @@ static enum err_code read_document(const json_t *document, const struct metric_q
     if (read_time(metadata, "beginTimeMillis", &set->start_unix_ms, err) ||
         read_time(metadata, "endTimeMillis", &set->end_unix_ms, err))
         return err->code;
+    if (set->end_unix_ms < set->start_unix_ms)
+        return bad(err, "it ends before it begins");
     if (set->step_ms == 0)
         set->step_ms = step_of(buckets);
     set->n_values = json_array_size(buckets);

@@ -185,6 +185,8 @@ static bool end_point(struct reader *r)
         return bad(r, "a point has no end time");
     if (!r->has_start)
         r->start_ms = r->end_ms; /* some gauges have no more */
+    if (r->end_ms < r->start_ms)
+        return bad(r, "a point ends before it starts");
     if (r->now.n_points == 0 || r->end_ms < extra->oldest_end_ms) {
         extra->oldest_end_ms = r->end_ms;
         extra->oldest_start_ms = r->start_ms;

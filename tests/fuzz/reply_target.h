@@ -30,15 +30,16 @@ static void check_sets(const struct metric_set_list *sets)
     }
 }
 
-/* The bytes as the reply to a query by this account, with and without strictSeries. `options` is
- * the account's configuration, as JSON. */
-static inline void read_reply(const char *store, const char *options, const uint8_t *bytes,
-                              size_t n_bytes)
+/* The bytes as the reply to the query `text` of this account, with and without strictSeries, and as
+ * both pages of one. `options` is the account's configuration, as JSON. */
+static inline void read_reply_to(const char *store, const char *options, const char *text,
+                                 const uint8_t *bytes, size_t n_bytes)
 {
     const struct collector_type *type = collector_find(store);
     /* Terminated, as the fetch engine's are. */
     char *body = malloc(n_bytes + 1);
     const struct http_response reply = {.status = 200, .body = body, .n_body_bytes = n_bytes};
+    const struct http_response replies[2] = {reply, reply};
     const struct metric_query query = {
         .metric_name = "m",
         .scope = {.scope = "s",
@@ -53,21 +54,24 @@ static inline void read_reply(const char *store, const char *options, const uint
     if (n_bytes)
         memcpy(body, bytes, n_bytes);
     body[n_bytes] = '\0';
-    for (int strict = 0; strict < 2; strict++) {
+    for (int turn = 0; turn < 4; turn++) {
+        size_t n_replies = type->next ? 1 + (size_t)turn / 2 : 1;
         struct arena *arena = arena_create();
         json_t *config = json_loads(options, 0, NULL);
-        struct http_request_list list = {0};
+        struct http_request_list list = {0}, more = {0};
         struct account *account = NULL;
         struct metric_set_list sets = {.arena = arena};
         struct error err = {0};
 
-        json_object_set_new(config, "strictSeries", json_boolean(strict));
+        json_object_set_new(config, "strictSeries", json_boolean(turn % 2));
         if (account_decode(store, config, arena, &account, &err) ||
-            collector_build(type, account, &query, "(,a,),:by", arena, &list, &err))
+            collector_build(type, account, &query, text, arena, &list, &err))
             abort();
         if (list.requests[0].advice)
             list.requests[0].advice(200, (struct str){body, n_bytes});
-        if (type->parse(account, &query, "(,a,),:by", &reply, 1, &sets, &err) == ERR_OK)
+        if (type->next && type->next(account, &query, text, replies, n_replies, arena, &more, &err))
+            err = (struct error){0};
+        if (type->parse(account, &query, text, replies, n_replies, &sets, &err) == ERR_OK)
             check_sets(&sets);
         else if (err.code != ERR_UPSTREAM || !err.reason || !err.message[0])
             abort();
@@ -77,6 +81,12 @@ static inline void read_reply(const char *store, const char *options, const uint
         arena_free(arena);
     }
     free(body);
+}
+
+static inline void read_reply(const char *store, const char *options, const uint8_t *bytes,
+                              size_t n_bytes)
+{
+    read_reply_to(store, options, "(,a,),:by", bytes, n_bytes);
 }
 
 #endif
