@@ -231,7 +231,7 @@ static void check_case(const char *path)
     const json_t *attributes = json_object_get(json_array_get(want, 0), "attributes");
     const char *filter = json_string_value(json_object_get(input, "filter"));
     struct subject s = subject_of("stackdriver", account, json_object_get(input, "scope"));
-    struct http_request_list asked, more;
+    struct http_request_list asked, more = {0};
     struct http_response replies[4];
     size_t n = load_replies(path, input, replies);
 
