@@ -72,6 +72,7 @@ static const char *const migrations[] = {
     " created_unix_ms INTEGER NOT NULL, due_unix_ms INTEGER NOT NULL, n_attempts INTEGER NOT NULL,"
     " body TEXT NOT NULL, PRIMARY KEY (event_id, sink)) STRICT;"
     "CREATE INDEX outbox_due ON outbox (sink, due_unix_ms);"
+    "CREATE INDEX outbox_by_age ON outbox (sink, created_unix_ms, event_id);"
 
     "CREATE TABLE series ("
     " kind INTEGER NOT NULL, account TEXT NOT NULL, id TEXT NOT NULL,"

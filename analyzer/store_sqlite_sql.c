@@ -140,7 +140,7 @@ const char *const sqlite_statements[N_SQL] = {
                        " created_unix_ms, due_unix_ms, n_attempts)"
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0)",
     [SQL_OUTBOX_DUE] = "SELECT event_id, sink, body, execution_id, created_unix_ms, due_unix_ms,"
-                       " n_attempts FROM outbox INDEXED BY outbox_due"
+                       " n_attempts FROM outbox INDEXED BY outbox_by_age"
                        " WHERE sink = ?1 AND due_unix_ms <= ?2"
                        " ORDER BY created_unix_ms, event_id LIMIT ?3",
     /* From one sink to the next by the index, however much is kept for each. */
