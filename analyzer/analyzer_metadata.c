@@ -1,13 +1,14 @@
 /* The metrics accounts, and what their stores say they have.
  *
  * Every account has one entry in a cache. Who finds it older than its interval starts a request and
- * answers with what is there; the reply replaces it. Nobody waits, but for the very first answer.
- */
+ * answers with what is there; the reply replaces it. Nobody waits, but for the very first answer,
+ * and for a store that has to be asked for every text. */
 #include "analyzer/analyzer_state.h"
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -155,6 +156,64 @@ static void refresh_start(struct analyzer *analyzer, struct entry *entry,
         fetch_submit(analyzer->fetch, &refresh->transfer);
 }
 
+/* --- stores that are asked for each text --- */
+
+static void wake(struct fetch_transfer *transfer)
+{
+    sem_post(transfer->ctx);
+}
+
+/* What `text` may become, as a new list. Blocks for at most FIRST_ANSWER_MAX_WAIT_MS. */
+static enum err_code ask_store(struct analyzer *analyzer, const struct account *account,
+                               const struct collector_type *collector, const char *text,
+                               struct arena *arena, json_t **out_list, struct error *err)
+{
+    struct http_request request = {0};
+    struct fetch_transfer transfer = {
+        .account = account,
+        .request = &request,
+        .deadline_mono_ms = clock_mono_ms() + FIRST_ANSWER_MAX_WAIT_MS,
+        .done = wake,
+    };
+    sem_t ended;
+
+    if (collector_build_completion(collector, account, text, arena, &request, out_list, err) ||
+        *out_list)
+        return err->code;
+    sem_init(&ended, 0, 0);
+    transfer.ctx = &ended;
+    fetch_submit(analyzer->fetch, &transfer);
+    while (sem_wait(&ended) != 0)
+        ; /* interrupted by a signal */
+    sem_destroy(&ended);
+    *err = transfer.error;
+    if (!err->code && collector_check_reply(collector, account, &request, &transfer.response, arena,
+                                            err) == ERR_OK)
+        (void)(collector->completion->parse(account, text, &transfer.response, out_list, err) ==
+               ERR_OK);
+    fetch_transfer_clear(&transfer);
+    return err->code;
+}
+
+/* Nobody who types wants to read of errors: an empty list, and a line in the log. */
+static struct str complete(struct analyzer *analyzer, const struct account *account,
+                           const struct collector_type *collector, const char *text,
+                           struct arena *arena)
+{
+    json_t *list = NULL;
+    struct error err = {0};
+
+    if (ask_store(analyzer, account, collector, text, arena, &list, &err)) {
+        if (err.code != ERR_CANCELLED)
+            log_warn(analyzer->log, "metric names could not be fetched",
+                     LOG_STR("account", account->name), LOG_STR("error", err.message));
+        return str_of("[]");
+    }
+    return analyzer_take_json(list, arena);
+}
+
+/* --- stores that say all they have --- */
+
 /* Under the lock, which is given up meanwhile. */
 static void wait_for_first(struct metadata_cache *cache, const struct entry *entry)
 {
@@ -198,6 +257,10 @@ enum err_code analyzer_metadata(struct analyzer *analyzer, const char *account, 
     if (settings_account_find(analyzer->settings, account, ROLE_METRICS, &found, err))
         return err->code;
     collector = found->metrics ? collector_find(found->metrics->type) : NULL;
+    if (collector && collector->completion) {
+        *out = complete(analyzer, found->metrics, collector, filter ? filter : "", arena);
+        return ERR_OK;
+    }
     if (!collector || !collector->metadata) {
         *out = str_of("[]");
         return ERR_OK;

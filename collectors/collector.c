@@ -148,6 +148,17 @@ enum err_code collector_build_metadata(const struct collector_type *type,
     return complete(account, arena, out, err);
 }
 
+enum err_code collector_build_completion(const struct collector_type *type,
+                                         const struct account *account, const char *text,
+                                         struct arena *arena, struct http_request *out,
+                                         json_t **out_list, struct error *err)
+{
+    *out_list = NULL;
+    if (type->completion->build(account, text, arena, out, out_list, err) || *out_list)
+        return err->code;
+    return complete(account, arena, out, err);
+}
+
 json_t *collector_error_json(const struct http_response *reply)
 {
     struct error ignored = {0};

@@ -28,6 +28,19 @@ struct collector_metadata {
                            json_t **out_list, struct error *err);
 };
 
+/* The same for a store that cannot say all it has: it is asked anew for each text that is typed. */
+struct collector_completion {
+    /* The one request for what `text` ("" for nothing yet) may become, unsigned. Where no store is
+     * needed to know, *out_list is set instead, as parse does. */
+    enum err_code (*build)(const struct account *account, const char *text, struct arena *arena,
+                           struct http_request *out, json_t **out_list, struct error *err);
+
+    /* As collector_metadata.parse; the names are whole, with what is in `text` already. */
+    enum err_code (*parse)(const struct account *account, const char *text,
+                           const struct http_response *reply, json_t **out_list,
+                           struct error *err);
+};
+
 struct collector_type {
     const char *name;
     bool needs_step;   /* a scope without a step is refused */
@@ -71,6 +84,7 @@ struct collector_type {
     const char *(*error_text)(const struct http_response *reply, struct arena *arena);
 
     const struct collector_metadata *metadata; /* NULL: the store cannot say what it has */
+    const struct collector_completion *completion; /* in place of metadata; NULL: no either */
 };
 
 const struct collector_type *collector_find(const char *name); /* NULL when there is none */
@@ -104,6 +118,13 @@ MUST_CHECK enum err_code collector_build_metadata(const struct collector_type *t
                                                   const struct account *account,
                                                   struct arena *arena, struct http_request *out,
                                                   struct error *err);
+
+/* The same for type->completion->build, which must be there. */
+MUST_CHECK enum err_code collector_build_completion(const struct collector_type *type,
+                                                    const struct account *account,
+                                                    const char *text, struct arena *arena,
+                                                    struct http_request *out, json_t **out_list,
+                                                    struct error *err);
 
 /* ERR_OK for 2xx; else ERR_UPSTREAM: "Status: 400, Method: GET, URL: ..., Message: <the store's own
  * text>", credentials masked, reason store_rejected / store_unavailable / store_redirect. */

@@ -11,6 +11,7 @@
 #include "base/instant.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "collectors/graphite_names.h"
 #include "collectors/json_stream.h"
 #include "collectors/query_template.h"
 #include "collectors/reply_series.h"
@@ -352,4 +353,5 @@ const struct collector_type collector_graphite = {
     .build = graphite_build,
     .parse = graphite_parse,
     .error_text = graphite_error_text,
+    .completion = &graphite_completion,
 };

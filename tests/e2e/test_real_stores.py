@@ -283,6 +283,16 @@ def test_a_query_the_store_refuses_ends_with_its_words(subject, start_serinus):
     assert words in json.dumps(body["exception"]), body["exception"]
 
 
+def test_graphite_completes_what_is_typed(graphite, start_serinus):
+    service = start_serinus(Subject("graphite", graphite).settings())
+    for text, names in (("", ["requests."]), ("requests.$location.che", [
+            f"requests.$location.checkout-{version}." for version in VERSIONS]), (
+            "requests.$location.$scope.", ["requests.$location.$scope.latency"]), (
+            "requests.$l", ["requests.$scope", "requests.$location"])):
+        answer = service.get("/metadata/metricsService", params={"metricsAccountName": "metrics", "filter": text})
+        assert sorted(one["name"] for one in answer.json()) == sorted(names), text
+
+
 def test_influxdb_says_when_there_is_no_such_database(influxdb, start_serinus):
     subject = Subject("influxdb", influxdb, database="nope")
     body = start_serinus(subject.settings()).judge(subject.config(), subject.request("v42"))

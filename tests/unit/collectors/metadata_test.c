@@ -112,12 +112,131 @@ static void prometheus_names_are_read(void **state)
     }
 }
 
+/* --- Graphite, which is asked for each text --- */
+
+static const struct account *graphite_account(struct arena *arena)
+{
+    struct account *account;
+    struct error err = {0};
+    json_t *json = json_pack("{s:s,s:s}", "url", "http://g/x", "bearerToken", "t0k");
+
+    json_keep(json, arena);
+    assert_int_equal(ERR_OK, account_decode("graphite", json, arena, &account, &err));
+    return account;
+}
+
+static void graphite_is_asked_for_what_is_typed(void **state)
+{
+    static const struct {
+        const char *text, *url, *list; /* either */
+    } cases[] = {
+        {"", "http://g/x/metrics/find?query=%2A&format=completer", NULL},
+        {"requests.us-central1.checkout-v042.*",
+         "http://g/x/metrics/find?query=requests.us-central1.checkout-v042.%2A&format=completer",
+         NULL},
+        {"requests.$location.$scope.err",
+         "http://g/x/metrics/find?query=requests.%2A.%2A.err&format=completer", NULL},
+        {"requests.$location.$sc", NULL,
+         "[{\"name\":\"requests.$location.$scope\"},{\"name\":\"requests.$location.$location\"}]"},
+        {"$", NULL, "[{\"name\":\"$scope\"},{\"name\":\"$location\"}]"},
+    };
+    const struct collector_type *type = collector_find("graphite");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena = arena_create();
+        struct http_request request = {0};
+        struct error err = {0};
+        json_t *list;
+
+        row("%s", cases[i].text);
+        assert_int_equal(ERR_OK,
+                         collector_build_completion(type, graphite_account(arena), cases[i].text,
+                                                    arena, &request, &list, &err));
+        if (cases[i].url) {
+            assert_null(list);
+            assert_string_equal("GET", request.method);
+            assert_string_equal(cases[i].url, request.url);
+            assert_int_equal(3, request.n_headers); /* Authorization, Accept and User-Agent */
+        } else {
+            assert_string_equal(cases[i].list, json_write_arena(json_keep(list, arena), arena));
+        }
+        arena_free(arena);
+    }
+}
+
+static void graphite_names_are_read(void **state)
+{
+    static const struct {
+        const char *text, *body, *list; /* NULL: refused */
+    } cases[] = {
+        {"a.$scope.l",
+         "{\"metrics\":[{\"path\":\"a.b.lat.\",\"name\":\"lat\",\"is_leaf\":\"0\"},"
+         "{\"name\":\"lost\",\"is_leaf\":\"1\"},{\"name\":\"lat\",\"is_leaf\":\"0\"}]}",
+         "[{\"name\":\"a.$scope.lat.\"},{\"name\":\"a.$scope.lost\"}]"},
+        {"", "{\"metrics\":[{\"name\":\"a\",\"is_leaf\":1},{\"name\":\"b\"},{\"x\":1},7]}",
+         "[{\"name\":\"a\"},{\"name\":\"b.\"}]"},
+        {"x", "{\"metrics\":[]}", "[]"},
+        {"x", "{}", NULL},
+        {"x", "[]", NULL},
+        {"x", "<html>", NULL},
+        {"x", "", NULL},
+    };
+    const struct collector_type *type = collector_find("graphite");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct http_response reply = {
+            .status = 200, .body = cases[i].body, .n_body_bytes = strlen(cases[i].body)};
+        struct arena *arena = arena_create();
+        struct error err = {0};
+        json_t *list = NULL;
+
+        row("%s", cases[i].body);
+        if (type->completion->parse(graphite_account(arena), cases[i].text, &reply, &list, &err)) {
+            assert_int_equal(ERR_UPSTREAM, err.code);
+            assert_string_equal("store_bad_response", error_reason(&err));
+            assert_null(cases[i].list);
+        } else {
+            assert_non_null(cases[i].list);
+            assert_string_equal(cases[i].list, json_write_arena(json_keep(list, arena), arena));
+        }
+        arena_free(arena);
+    }
+}
+
+/* 20: as Graphite answers. */
+static void graphite_recorded_names(void **state)
+{
+    struct arena *arena = arena_create();
+    struct http_response reply = {.status = 200};
+    char *body = read_file("fixtures/replies/graphite/20-metrics-find-completer.response.json",
+                           &reply.n_body_bytes);
+    struct error err = {0};
+    json_t *list = NULL;
+
+    (void)state;
+    reply.body = body;
+    assert_int_equal(ERR_OK, collector_find("graphite")
+                                 ->completion->parse(graphite_account(arena),
+                                                     "requests.us-central1.checkout-v042.*", &reply,
+                                                     &list, &err));
+    assert_string_equal("[{\"name\":\"requests.us-central1.checkout-v042.errors\"},"
+                        "{\"name\":\"requests.us-central1.checkout-v042.latency.\"}]",
+                        json_write_arena(json_keep(list, arena), arena));
+    free(body);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prometheus_is_asked_for_names),
         cmocka_unit_test(the_request_is_signed),
         cmocka_unit_test(prometheus_names_are_read),
+        cmocka_unit_test(graphite_is_asked_for_what_is_typed),
+        cmocka_unit_test(graphite_names_are_read),
+        cmocka_unit_test(graphite_recorded_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
