@@ -188,6 +188,25 @@ static void a_client_goes_on_where_it_was(void **state)
     }
 }
 
+/* HEAD is answered without a body, and a stream nobody hears is none. */
+static void only_the_head_of_a_stream(void **state)
+{
+    struct fixture *f = *state;
+    struct strbuf heard = {0};
+    int fd = dial(f);
+
+    say(fd, "HEAD /api/v1/events" HEAD(""));
+    assert_true(hear_until(fd, "\r\n\r\n", &heard));
+    assert_non_null(strstr(heard.bytes, "HTTP/1.1 200 OK"));
+    assert_null(strstr(heard.bytes, "retry"));
+    assert_int_equal(0, gauge(f, "serinus_sse_subscribers"));
+    say(fd, "GET /livez" HEAD("Connection: close\r\n"));
+    strbuf_clear(&heard);
+    assert_true(hear_until(fd, "ok\n", &heard));
+    strbuf_clear(&heard);
+    close(fd);
+}
+
 static void the_stream_of_an_execution_ends_with_it(void **state)
 {
     struct fixture *f = *state;
@@ -544,6 +563,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(a_stream_tells_what_happens, set_up),
         cmocka_unit_test(a_client_goes_on_where_it_was),
+        WITH(only_the_head_of_a_stream, set_up),
         WITH(the_stream_of_an_execution_ends_with_it, set_up),
         WITH(an_execution_that_has_ended_says_so_once, set_up),
         WITH(an_unknown_execution_has_no_stream, set_up),

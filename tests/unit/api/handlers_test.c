@@ -159,6 +159,18 @@ static const struct {
      NULL, "compare c m x (null) 95 75 (null) dredd-v1.0"},
     {"GET", "/judges/comparison/a", NULL, "comparison get a"},
     {"GET", "/api/v1/executions/x/bundle", NULL, "bundle x"},
+    {"GET", "/api/v1/executions/x", NULL, "follow x full"},
+    {"GET", "/api/v1/executions/x?wait=", NULL, "follow x full"},
+    {"POST", "/api/v1/executions/x/cancel", NULL, "follow x brief"},
+    {"GET", "/api/v1/executions", NULL,
+     "follow list app=(null) config=(null) verdict=(null) parent=(null) since=(null) until=(null) "
+     "cursor=(null) limit=20"},
+    {"GET",
+     "/api/v1/executions?application=a&config=c&verdict=pass&parent=p&since=now-2h&until=now"
+     "&cursor=1-A&limit=200&kind=canary,+analysis&status=running&status=failed",
+     NULL,
+     "follow list app=a config=c verdict=pass parent=p since=now-2h until=now cursor=1-A limit=200 "
+     "[canary] [analysis] <running> <failed>"},
     {"POST",
      "/fetch/prometheus/"
      "query?metricSetName=s&metricName=up&step=60&labelBindings=a%3D1,b&labelBindings=c"
