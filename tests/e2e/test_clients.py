@@ -8,6 +8,7 @@ from clients.gate import NO_PARENT, Deck, Gate, Spin
 from clients.kayentactl import Kayentactl
 from clients.orca import FEW_POINTS, NOT_ABOVE_MARGINAL, Orca, Stage
 from clients.referee import Referee
+from clients.webhook import Webhook
 from clients.wire import ClientError, Refused
 from conftest import T0, WINDOW, demo_config, kayenta_yml, matrix, one_metric_config, scope, wait_until
 
@@ -403,6 +404,28 @@ def test_argo_web(serinus, config_id, story):
     story.fail()
     failed = ended(Gate(story.service.url), Gate(story.service.url).start(story.config_id, request_of("v42"), "web"))
     assert argo.web(f"{story.service.url}/canary/{failed}", score, **conditions) == (argo.ERROR, "result is not found")
+
+
+# --- generic HTTP stages ---
+
+@pytest.mark.smoke
+def test_webhook_stage(serinus, config_id, story):
+    """Start, then poll what the Location header says, knowing nothing of canaries."""
+    outcome, shown = Webhook().run(f"{serinus.url}/canary/{config_id}?application=hook", request_of("v43"))
+    assert outcome == "SUCCEEDED" and shown["result"]["judgeResult"]["score"]["score"] == 0.0
+    by_verdict = Webhook("$.executionStatus", success=["SUCCEEDED"], canceled=["CANCELED"], terminal=["TERMINAL"])
+    assert by_verdict.run(f"{serinus.url}/standalone_canary_analysis", analysis_body("v43"))[0] == "TERMINAL"
+    assert by_verdict.run(f"{serinus.url}/standalone_canary_analysis", analysis_body("v42"))[0] == "SUCCEEDED"
+    story.fail()
+    assert Webhook().run(f"{story.service.url}/canary/{story.config_id}", request_of("v42"))[0] == "TERMINAL"
+
+
+def test_where_a_run_is_from_outside(start_serinus):
+    service = start_serinus(kayenta_yml({"p": "http://127.0.0.1:1"},
+                                        "http: {external_url: 'https://canaries.example.com/judge/'}\n"))
+    answer = service.post("/canary", {"canaryConfig": demo_config(), "executionRequest": request_of("v42")})
+    assert answer.headers["Location"] == (
+        "https://canaries.example.com/judge/canary/" + answer.json()["canaryExecutionId"])
 
 
 # --- kayentactl ---
