@@ -198,6 +198,26 @@ static bool is_public_header(const char *name)
     return strcasecmp(name, "X-Scope-OrgID") == 0 || strcasecmp(name, "THANOS-TENANT") == 0;
 }
 
+/* Whether the header is one that account_sign_key() made. Short credentials count here, too. */
+static bool is_key_header(const struct account *account, const struct http_header *header,
+                          struct arena *arena)
+{
+    size_t n_value = strlen(header->value);
+
+    for (size_t i = 0; i < account->n_keys; i++) {
+        struct error ignored = {0};
+        struct secret secret;
+        size_t n;
+
+        if (resolve(account->keys[i].value, account->keys[i].file, arena, &secret, &ignored))
+            continue;
+        n = strlen(secret.value);
+        if (n > 0 && n <= n_value && strcmp(header->value + n_value - n, secret.value) == 0)
+            return true;
+    }
+    return false;
+}
+
 const char *account_mask_header(const struct account *account, const struct http_header *header,
                                 struct arena *arena)
 {
@@ -207,7 +227,8 @@ const char *account_mask_header(const struct account *account, const struct http
     for (size_t i = 0; i < account->n_headers; i++)
         if (strcasecmp(account->headers[i].name, header->name) == 0)
             return is_public_header(header->name) ? header->value : MASK;
-    return account_mask(account, header->value, arena);
+    return is_key_header(account, header, arena) ? MASK
+                                                 : account_mask(account, header->value, arena);
 }
 
 /* Texts that must not be seen. */

@@ -184,15 +184,17 @@ static enum err_code datadog_parse(const struct account *account, const struct m
                                    const char *text, const struct http_response *replies,
                                    size_t n_replies, struct metric_set_list *out, struct error *err)
 {
+    struct metric_query asked = *query;
     const struct datadog_question question = {
         .account = account,
-        .query = query,
+        .query = &asked,
         .text = text,
         .has_tags = has_flag(account, "tagsFromGroups"),
     };
     const struct str body = {replies[0].body, replies[0].n_body_bytes};
 
     (void)n_replies; /* always one */
+    asked.scope = collector_window(account, query);
     return is_v2(account) ? datadog_v2_read(&question, body, out, err)
                           : datadog_v1_read(&question, body, out, err);
 }

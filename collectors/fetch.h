@@ -3,9 +3,11 @@
  *
  * Per account it keeps to max_concurrent_requests; what is over that waits in order of arrival. A
  * failed try that may succeed later is tried again after a wait with jitter, no thread is held
- * meanwhile. HTTP/2 where the store offers it, keep-alive, gzip; bytes are counted after
- * decompression. Redirects only as the account says, TLS 1.2 or newer, http and https only, no
- * proxy or .netrc from the environment; link-local and metadata addresses are refused. */
+ * meanwhile. An account that signs in with a token (account->token) gets it here: asked for when it
+ * is needed, once for all, and added as a header; such an account lives as long as the engine.
+ * HTTP/2 where the store offers it, keep-alive, gzip; bytes are counted after decompression.
+ * Redirects only as the account says, TLS 1.2 or newer, http and https only, no proxy or .netrc
+ * from the environment; link-local and metadata addresses are refused. */
 #ifndef COLLECTORS_FETCH_H
 #define COLLECTORS_FETCH_H
 

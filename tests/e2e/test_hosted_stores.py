@@ -7,7 +7,7 @@ import math
 import os
 
 import pytest
-from conftest import T0, TOP, canary_request, one_metric_config, scope
+from conftest import T0, TOP, canary_request, one_metric_config, run_cli, scope
 
 START = T0 + 3600  # of conftest.WINDOW
 N_POINTS = 60
@@ -273,6 +273,29 @@ def test_prometheus_with_client_credentials(scripted_store, start_serinus):
     assert [p for p, _, _ in scripted_store.requests].count("/oauth/token") == 1
     assert all(h.get("Authorization") == "Bearer oauth-token-2"
                for p, _, h in scripted_store.requests if p != "/oauth/token")
+
+
+def test_collect_reads_pages():
+    """Offline: replies in the order of the requests, a page's behind the one that led to it."""
+    folder = os.path.join(TOP, "fixtures/replies/stackdriver/")
+    with open(folder + "05-list-two-pages.case.json", encoding="utf-8") as source:
+        case = json.load(source)
+    bodies = []
+    for page in case["input"]["pages"]:
+        with open(folder + page, encoding="utf-8") as source:
+            bodies.append(json.load(source))
+    line = {"id": 1, "store": "stackdriver", "account": {"project": "acme-prod"},
+            "metric": {"name": "errors"}, "queryText": case["input"]["filter"],
+            "scope": case["input"]["scope"]}
+    lines = [{**line, "replies": [{"status": 200, "body": body} for body in part]}
+             for part in (bodies, bodies[:1], [*bodies, bodies[1]])]
+    done = run_cli("collect", "--batch", stdin="\n".join(map(json.dumps, lines)) + "\n")
+    both, too_few, too_many = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 65
+    assert both["metricSets"] == case["expected"]["required"]
+    assert len(both["requests"]) == 2 and "&pageToken=CAIQ" in both["requests"][1]["url"]
+    assert too_few["error"] == "there are 1 replies to 2 requests"
+    assert too_many["error"] == "there are 3 replies to 2 requests"
 
 
 @pytest.mark.parametrize("store", ["datadog", "newrelic", "signalfx", "stackdriver"])

@@ -388,6 +388,46 @@ static void account_mask_headers(void **state)
     arena_free(arena);
 }
 
+/* Credentials that only some stores have: from a value or a file, sent and masked like all others.
+ */
+static void account_keys(void **state)
+{
+    struct arena *arena = arena_create();
+    struct account *account =
+        decode(arena, "{'apiKey':'k','userKeyFile':'/nowhere','accessToken':'tok-12345','oauth2':{"
+                      "'tokenUrl':'https://h/t','clientId':'c','clientSecret':'s3cret-9'}}");
+    struct http_request request = {0};
+    struct secret secret;
+    struct error err = {0};
+
+    (void)state;
+    assert_true(account_has_key(account, "apiKey"));
+    assert_true(account_has_key(account, "userKey"));
+    assert_true(account_has_key(account, "clientSecret"));
+    assert_false(account_has_key(account, "applicationKey"));
+    assert_int_equal(ERR_OK,
+                     account_sign_key(account, "apiKey", "X-Key", "", arena, &request, &err));
+    assert_int_equal(ERR_OK, account_sign_key(account, "accessToken", "X-Token", "Bearer ", arena,
+                                              &request, &err));
+    assert_int_equal(ERR_OK, account_sign_key(account, "applicationKey", "X-Application", "", arena,
+                                              &request, &err));
+    assert_int_equal(2, request.n_headers); /* what is not there is not sent */
+    assert_string_equal("k", request.headers[0].value);
+    assert_string_equal("Bearer tok-12345", request.headers[1].value);
+    assert_string_equal("***", account_mask_header(account, &request.headers[0], arena));
+    assert_string_equal("***", account_mask_header(account, &request.headers[1], arena));
+    assert_string_equal("a *** b *** c", account_mask(account, "a tok-12345 b s3cret-9 c", arena));
+    assert_int_equal(ERR_OK, account_key_read(account, "clientSecret", arena, &secret, &err));
+    assert_string_equal("s3cret-9", secret.value);
+    assert_int_equal(ERR_SETTINGS,
+                     account_sign_key(account, "userKey", "X-User", "", arena, &request, &err));
+    assert_non_null(strstr(err.message, "/nowhere"));
+    err = (struct error){0};
+    assert_int_equal(ERR_SETTINGS,
+                     account_key_read(account, "applicationKey", arena, &secret, &err));
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +441,7 @@ int main(void)
         cmocka_unit_test(account_mask_texts),
         cmocka_unit_test(account_mask_many_headers),
         cmocka_unit_test(account_mask_headers),
+        cmocka_unit_test(account_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
