@@ -82,8 +82,10 @@ static const struct {
      "Canary metrics require scopes which were not provided in the execution request: [default]"},
     {"{\"metrics\":[{\"name\":\"m\",\"scopeName\":\"default\"}]}", REQUEST,
      "Metric 'm' has no query."},
-    {"{\"metrics\":[{\"name\":\"m\",\"scopeName\":\"default\",\"query\":{\"type\":\"abacus\"}}]}",
-     REQUEST, "Unable to resolve canary scope factory for 'abacus'."},
+    {"{\"metrics\":[{\"name\":\"m\",\"scopeName\":\"default\",\"query\":{\"type\":\"atlas\"}}]}",
+     REQUEST,
+     "Metric 'm' is a atlas query, but account 'prom' is a prometheus account. One common cause is "
+     "having several METRICS_STORE accounts and naming none in the request."},
     {"{\"metrics\":[{\"name\":\"m\",\"query\":{\"type\":\"prometheus\"}}]}", REQUEST,
      "Canary scope for metric named 'm' is null."},
     {CONFIG, "{\"scopes\":{\"default\":{\"controlScope\":{" WINDOW "}}}}",
