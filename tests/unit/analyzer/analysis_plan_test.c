@@ -84,6 +84,45 @@ static void windows_are_kayentas(void **state)
     }
 }
 
+/* Minutes after the start: the clock, how many judgements have been begun, what is next. */
+static const struct {
+    int now_min;
+    size_t n_begun;
+    int next_min; /* 0: a judgement is due */
+} nexts[] = {
+    {0, 0, 5},      /* the warm-up's end */
+    {4, 0, 5},      /* still */
+    {5, 0, 65},     /* the first judgement */
+    {64, 0, 65},    /* still */
+    {65, 0, 0},     /* due */
+    {65, 1, 125},   /* the second */
+    {300, 1, 0},    /* missed, and caught up */
+    {-1000, 0, 5},  /* a clock that was put back */
+    {-1000, 1, 125} /* has no second warm-up */
+};
+
+static void what_is_next_follows_from_the_clock(void **state)
+{
+    struct arena *arena = arena_create();
+    struct analysis_plan plan;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(ERR_OK, make("{\"scopes\":[{}],\"lifetimeDurationMins\":120,"
+                                  "\"analysisIntervalMins\":60,\"beginAfterMins\":5}",
+                                  arena, &plan, &err));
+    for (size_t i = 0; i < ARRAY_LEN(nexts); i++) {
+        int64_t start_unix_ms = plan.start_unix_ns / NS_PER_MS;
+        int64_t next_unix_ms = analysis_plan_next_unix_ms(
+            &plan, nexts[i].n_begun, start_unix_ms + nexts[i].now_min * 60 * MS_PER_S);
+
+        row("at %d min after %zu", nexts[i].now_min, nexts[i].n_begun);
+        assert_int_equal(nexts[i].next_min ? start_unix_ms + nexts[i].next_min * 60 * MS_PER_S : 0,
+                         next_unix_ms);
+    }
+    arena_free(arena);
+}
+
 static void a_judgement_asks_for_its_windows(void **state)
 {
     struct arena *arena = arena_create();
@@ -179,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_are_kayentas),
+        cmocka_unit_test(what_is_next_follows_from_the_clock),
         cmocka_unit_test(a_judgement_asks_for_its_windows),
         cmocka_unit_test(what_makes_no_plan_is_refused),
         cmocka_unit_test(the_last_score_decides),
