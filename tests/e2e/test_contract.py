@@ -489,3 +489,25 @@ def test_f2_why_a_store_failed(start_serinus, scripted_store, reply, kind, kind_
     assert details["errors"][0].startswith('account "p", metric "m0"')
     if status == 422:
         assert "too many samples" in details["errors"][0]
+
+
+def test_an_analysis_ends_with_a_cancelled_judgement(start_serinus, scripted_store):
+    """Cancelling one of its runs is no cancel of the analysis: it ends, and says why (16.5)."""
+    held = threading.Event()
+    scripted_store.answer = lambda path, asked: held.wait(20) and (200, {}, matrix(range(61)))
+    service = start_serinus(kayenta_yml({"p": scripted_store.url}))
+    started = service.post("/standalone_canary_analysis",
+                           ad_hoc(many_metrics(1), analysis_request(analysisIntervalMins=20)))
+    path = "/standalone_canary_analysis/" + started.json()["canaryAnalysisExecutionId"]
+    wait_until(lambda: scripted_store.requests, "the first query")
+    child = service.get(path).json()["stageStatus"][0]["executionId"]
+    assert service.put(f"/pipelines/{child}/cancel", "").status_code == 202
+    held.set()
+    body = wait_until(lambda: (lambda got: got if got["complete"] else None)(service.get(path).json()), path)
+    assert (body["status"], body["executionStatus"]) == ("terminal", "TERMINAL")
+    assert body["exception"] == {"details": {"errors": ["Canary execution was canceled."]}}
+    assert [stage["status"] for stage in body["stageStatus"]] == ["TERMINAL", "TERMINAL", "SUCCEEDED"]
+    result = body["canaryAnalysisExecutionResult"]
+    assert (result["didPassThresholds"], result["canaryScores"]) == (False, [0.0])
+    assert result["canaryExecutionResults"][0]["executionStatus"] == "CANCELED"
+    assert "exception" not in result["canaryExecutionResults"][0]
