@@ -157,6 +157,7 @@ def test_a_full_disk_is_survived(tmp_path, start_serinus, scripted_store):
         disk.close()
 
 
+@pytest.mark.smoke
 def test_a_limit_of_file_sizes_is_survived(start_serinus, scripted_store):
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
     survive_a_full_disk(service, SmallFiles(service), scripted_store)
@@ -164,6 +165,7 @@ def test_a_limit_of_file_sizes_is_survived(start_serinus, scripted_store):
 
 # --- a lock that another process holds ---
 
+@pytest.mark.smoke
 def test_a_held_lock_is_waited_out(start_serinus, scripted_store):
     gate = held_back(scripted_store)
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
@@ -421,6 +423,7 @@ def failing(tmp_path_factory):
     store.close()
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("side", ["v41", "v42"], ids=["control", "experiment"])
 @pytest.mark.parametrize("row", FAILING)
 def test_a_failure_is_never_a_pass(failing, row, side):

@@ -195,6 +195,7 @@ def test_an_idle_service_stops_at_once(start_serinus, scripted_store):
     assert code == 0 and seconds < 2
 
 
+@pytest.mark.smoke
 def test_a_clean_stop_leaves_running_work_for_the_next_start(start_serinus, scripted_store):
     gate = held_back(scripted_store)
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
@@ -208,6 +209,7 @@ def test_a_clean_stop_leaves_running_work_for_the_next_start(start_serinus, scri
     assert service.wait_for(execution)["status"] == "succeeded"
 
 
+@pytest.mark.smoke
 def test_requests_in_hand_are_answered_before_the_end(start_serinus, scripted_store):
     """Queries by hand that take 1.5 s, and the signal comes after 0.5 s."""
     held_back(scripted_store, seconds=1.5)
@@ -263,6 +265,7 @@ def test_a_stop_under_load_drops_nothing_that_was_asked(start_serinus, prometheu
     assert {service.wait_for(execution)["status"] for execution in answered} == {"succeeded"}
 
 
+@pytest.mark.smoke
 def test_a_second_signal_ends_it_at_once(start_serinus, scripted_store):
     gate = held_back(scripted_store)
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
