@@ -40,6 +40,8 @@ static const struct cli_option options[] = {
     {"strict-config", 0, NULL, "refuse unknown keys, stores without support and open secrets"},
     {"listen", 0, "ADDR:PORT", "where to listen; port 0 picks a free one"},
     {"data-dir", 0, "DIR", "where the result store is kept"},
+    {"store", 0, "URL", "the same as a URL: sqlite:/var/lib/serinus/serinus.db"},
+    {"external-url", 0, "URL", "where people reach this service, for links to it"},
     {"workers", 0, "N", "threads that judge"},
     {"log-level", 0, "LEVEL", "error, warn, info or debug"},
     {"check", 0, NULL, "read the settings, say what is wrong with them, and exit"},
@@ -47,6 +49,29 @@ static const struct cli_option options[] = {
 };
 
 /* --- settings --- */
+
+static enum err_code load_settings(const struct cli_args *args, struct arena *arena,
+                                   struct settings **out, struct error *err)
+{
+    size_t n_paths = cli_count(args, "config");
+    const char **paths = arena_array(arena, const char *, n_paths);
+    const struct settings_override overrides[] = {
+        {"store.url", cli_value(args, "store"), "--store"},
+        {"http.external_url", cli_value(args, "external-url"), "--external-url"},
+    };
+    const struct settings_options wanted = {
+        .paths = paths,
+        .n_paths = n_paths,
+        .overrides = overrides,
+        .n_overrides = ARRAY_LEN(overrides),
+        .is_search = true,
+        .is_strict = cli_has(args, "strict-config"),
+    };
+
+    for (size_t i = 0; i < n_paths; i++)
+        paths[i] = cli_value_at(args, "config", i);
+    return settings_load_with(&wanted, out, err);
+}
 
 static bool number_in(const char *text, unsigned long min, unsigned long max, unsigned long *out)
 {
@@ -267,11 +292,9 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
 {
     struct arena *arena = arena_create();
     struct settings *settings = NULL;
-    struct settings_options wanted = {0};
     struct error err = {0};
     struct log *log = NULL;
     const struct cli_args *args;
-    const char **paths;
     int exit_code;
 
     limit_memory();
@@ -283,16 +306,7 @@ static int cmd_serve(const struct cli_command *self, int argc, char **argv)
             cli_fail(self, EXIT_USAGE, "unexpected argument \"%s\"", cli_positional(args, 0));
         goto out;
     }
-    paths = arena_array(arena, const char *, cli_count(args, "config"));
-    for (size_t i = 0; i < cli_count(args, "config"); i++)
-        paths[i] = cli_value_at(args, "config", i);
-    wanted = (struct settings_options){
-        .paths = paths,
-        .n_paths = cli_count(args, "config"),
-        .is_search = true,
-        .is_strict = cli_has(args, "strict-config"),
-    };
-    if (settings_load_with(&wanted, &settings, &err)) {
+    if (load_settings(args, arena, &settings, &err)) {
         exit_code = cli_fail_with(self, &err);
         goto out;
     }

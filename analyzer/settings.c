@@ -94,7 +94,7 @@ static enum err_code read_listen(struct settings_tree *tree, struct settings *se
     int64_t port = DEFAULT_PORT;
     size_t n_items;
 
-    if (settings_read_count(tree, "server.port", 0, UINT16_MAX, &port, err) ||
+    if (settings_read_count(tree, "server.port", 1, UINT16_MAX, &port, err) ||
         settings_read_text(tree, "server.address", &settings->listen_host, err))
         return err->code;
     settings->listen_port = (uint16_t)port;
@@ -358,6 +358,18 @@ static enum err_code read_files(struct settings_tree *tree, const struct setting
     return ERR_OK;
 }
 
+static enum err_code take_overrides(struct settings_tree *tree,
+                                    const struct settings_options *options, struct error *err)
+{
+    for (size_t i = 0; i < options->n_overrides; i++) {
+        const struct settings_override *one = &options->overrides[i];
+
+        if (one->value && settings_tree_set(tree, one->path, one->value, one->flag, err))
+            return err->code;
+    }
+    return ERR_OK;
+}
+
 enum err_code settings_load_with(const struct settings_options *options, struct settings **out,
                                  struct error *err)
 {
@@ -369,7 +381,8 @@ enum err_code settings_load_with(const struct settings_options *options, struct 
     settings_tree_init(&tree, arena);
     tree.is_draft = options->is_draft;
     if (read_files(&tree, options, err) || settings_keys_environment(&tree, environ, err) ||
-        read_general(&tree, settings, err) || settings_accounts_read(&tree, settings, err))
+        take_overrides(&tree, options, err) || read_general(&tree, settings, err) ||
+        settings_accounts_read(&tree, settings, err))
         goto out;
     if (settings_notify_read(&tree, settings, err)) {
         if (!tree.is_draft)

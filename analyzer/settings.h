@@ -90,9 +90,17 @@ struct settings {
     size_t n_secret_variables;
 };
 
+/* What a flag says: it outranks files and environment. */
+struct settings_override {
+    const char *path, *value; /* "store.url"; value NULL: the flag was not given */
+    const char *flag;         /* "--store", for messages */
+};
+
 struct settings_options {
     const char *const *paths;
     size_t n_paths;
+    const struct settings_override *overrides;
+    size_t n_overrides;
     bool is_search; /* without paths: look in the usual places, see settings_files.h */
     bool is_strict; /* a warning is an error */
     bool is_draft;  /* to be looked at only: environment and secrets may be those of elsewhere */

@@ -124,7 +124,7 @@ def test_settings_that_are_wrong_are_78(tmp_path):
             ("yaml", "a: [\n", "yaml.yml:2"),
             ("alias", "a: &a [*a]\n", ""),
             ("url", "kayenta: {prometheus: {enabled: true, accounts: [{name: p, endpoint: {baseUrl: 'file:///etc'}}]}}\n", "baseUrl"),
-            ("open", "server: {address: 0.0.0.0, port: 0}\n", "auth")):
+            ("open", "server: {address: 0.0.0.0, port: 8099}\n", "auth")):
         path = tmp_path / f"{name}.yml"
         path.write_text(text)
         done = run_cli("serve", "--config", path, "--data-dir", tmp_path / "data", timeout_s=20)

@@ -102,6 +102,16 @@ def test_strict_settings(tmp_path):
     assert done.returncode == 78
 
 
+def test_flags_that_are_settings_outrank_files(tmp_path):
+    settings = tmp_path / "serinus.yml"
+    settings.write_text("store.url: /nowhere\nhttp.external_url: not a url\n")
+    done = run_cli("serve", "--check", "-c", settings, "--store", "sqlite:/srv/canary",
+                   "--external-url", "https://canary.example.com")
+    assert done.returncode == 0, done.stderr
+    done = run_cli("serve", "--check", "-c", settings, "--store", "postgres://db", "--external-url", "https://x")
+    assert done.returncode == 78 and "--store: store.url: this version keeps" in done.stderr
+
+
 @pytest.mark.parametrize("arguments, code, word", [
     (("config",), 64, "say what to do"),
     (("config", "shwo"), 64, "say what to do"),

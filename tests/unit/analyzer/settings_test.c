@@ -371,8 +371,9 @@ static void bad_settings_are_refused(void **state)
     static const struct {
         const char *file, *part;
     } cases[] = {
-        {"port-65536", ":1: server.port: \"65536\" is not a whole number from 0 to 65535"},
-        {"port-text", ":2: server.port: \"8090x\" is not a whole number from 0 to 65535"},
+        {"port-65536", ":1: server.port: \"65536\" is not a whole number from 1 to 65535"},
+        {"port-text", ":2: server.port: \"8090x\" is not a whole number from 1 to 65535"},
+        {"port-zero", ":1: server.port: \"0\" is not a whole number from 1 to 65535"},
         {"port-octal", "server.port: \"010\" is not"},
         {"port-minus", "server.port: \"-1\" is not"},
         {"listen-port", "http.listen: \"127.0.0.1:70000\" is not ADDRESS:PORT"},
