@@ -285,9 +285,9 @@ static void a_quiet_stream_shows_signs_of_life(void **state)
     int fd = follow(f, EVENTS);
     int64_t start_ms = clock_mono_ms();
 
-    for (int i = 0; i < 4; i++) /* far longer than a client may stall */
+    for (int i = 0; i < 2; i++) /* with nothing to take, it does not stall */
         assert_true(hears(fd, ":\n\n"));
-    assert_true(clock_mono_ms() - start_ms >= 4 * 290);
+    assert_true(clock_mono_ms() - start_ms >= 2 * 690);
     publish(f, EVENT_STARTED, "E1", "{}");
     assert_true(hears(fd, "execution.started"));
     close(fd);

@@ -50,7 +50,7 @@ static int set_up_impatient(void **state)
                                            .send_ms = 60000,
                                            .send_stall_ms = 500,
                                            .idle_ms = 900,
-                                           .beat_ms = 300,
+                                           .beat_ms = 700, /* longer than a client may stall */
                                            .sweep_ms = 20});
     *state = f;
     return 0;
