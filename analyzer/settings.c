@@ -110,7 +110,9 @@ static enum err_code read_listen(struct settings_tree *tree, struct settings *se
         return err->code;
     if (n_items != 1)
         return setting_error(listen, err, "this version listens at one address");
-    if (read_address(settings, listen, items[0], err) == ERR_OK)
+    if (tree->last.missing) /* of a draft */
+        settings_show_line(tree, "http.listen", listen, items, 1)->is_list = true;
+    else if (read_address(settings, listen, items[0], err) == ERR_OK)
         show_listen(tree, settings, listen, NULL, NULL);
     return err->code;
 }
@@ -268,7 +270,7 @@ static enum err_code read_origins(struct settings_tree *tree, struct settings *s
     if (settings_read_texts(tree, "cors.origins", &settings->cors_origins,
                             &settings->n_cors_origins, err))
         return err->code;
-    for (size_t i = 0; i < settings->n_cors_origins; i++) {
+    for (size_t i = 0; i < settings->n_cors_origins && !tree->last.missing; i++) {
         const char *host = strstr(settings->cors_origins[i], "://");
 
         if (!host || !host[3] || strpbrk(host + 3, "/*?#@ "))

@@ -127,17 +127,6 @@ static void show(struct settings_tree *tree, const char *path, const struct sett
         settings_show_text(tree, path, from, text, false);
 }
 
-enum err_code settings_read_text(struct settings_tree *tree, const char *path, const char **out,
-                                 struct error *err)
-{
-    const struct setting *setting = setting_find(tree->root, path);
-
-    if (setting && setting_text(tree, setting, out, err))
-        return err->code;
-    show(tree, path, setting, *out);
-    return ERR_OK;
-}
-
 /* The text of a setting for reading; *out is NULL when there is none, or (in a draft) no value for
  * it: its default stands then. */
 static enum err_code read_typed(struct settings_tree *tree, const struct setting *setting,
@@ -147,6 +136,20 @@ static enum err_code read_typed(struct settings_tree *tree, const struct setting
     if (setting && setting_text(tree, setting, out, err) == ERR_OK && tree->last.missing)
         *out = NULL;
     return err->code;
+}
+
+enum err_code settings_read_text(struct settings_tree *tree, const char *path, const char **out,
+                                 struct error *err)
+{
+    const struct setting *setting = setting_find(tree->root, path);
+    const char *text;
+
+    if (read_typed(tree, setting, &text, err))
+        return err->code;
+    if (text)
+        *out = text;
+    show(tree, path, setting, *out);
+    return ERR_OK;
 }
 
 /* The words Spring takes for a boolean. */
@@ -220,29 +223,38 @@ static void split(struct arena *arena, const char *text, const char *const **out
     *n_out = n;
 }
 
+/* In a draft, an item that names something that is not there stays as it is written. */
 enum err_code settings_read_list(struct settings_tree *tree, const struct setting *setting,
                                  const char *const **out, size_t *n_out, struct error *err)
 {
-    bool took_secret = false;
+    bool took_secret = false, is_missing = false;
     const char *text = NULL;
     const char **items;
     size_t n = 0;
 
+    memset(&tree->last, 0, sizeof(tree->last)); /* a list may be empty */
     if (setting->kind != SETTING_LIST) {
         if (setting_text(tree, setting, &text, err))
             return err->code;
-        split(tree->arena, text ? text : "", out, n_out);
-        return ERR_OK;
+        if (!tree->last.missing) {
+            split(tree->arena, text ? text : "", out, n_out);
+            return ERR_OK;
+        }
     }
-    items = arena_array(tree->arena, const char *, setting->n_children);
+    items = arena_array(tree->arena, const char *, setting->n_children + 1);
     for (size_t i = 0; i < setting->n_children; i++) {
         if (setting_text(tree, setting->children[i], &text, err))
             return err->code;
-        took_secret = took_secret || tree->last.secret;
         if (text)
-            items[n++] = text;
+            items[n++] = tree->last.missing ? setting->children[i]->text : text;
+        took_secret = took_secret || tree->last.secret;
+        is_missing = is_missing || tree->last.missing;
     }
-    tree->last.secret = took_secret;
+    if (setting->kind != SETTING_LIST)
+        items[n++] = setting->text;
+    else
+        tree->last.missing = is_missing;
+    tree->last.secret = tree->last.secret || took_secret;
     *out = items;
     *n_out = n;
     return ERR_OK;
