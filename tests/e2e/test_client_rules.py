@@ -12,7 +12,7 @@ from clients.kayentactl import Kayentactl
 from clients.orca import STATUSES, Orca
 from clients.referee import ID, Referee
 from clients.wire import DURATION, INSTANT, ClientError, Node, is_2xx, parse
-from conftest import WINDOW, canary_request, demo_config, kayenta_yml, wait_until
+from conftest import WINDOW, canary_request, demo_config, wait_until
 
 NAME = "rules"
 
