@@ -29,7 +29,8 @@ struct log;
  *
  * DATA_DIR/serinus.audit remembers how far the database had come. One that lacks what was
  * acknowledged (a log that is gone, an old copy put back) is opened for reading: every write and
- * store_check() answer ERR_BUSY, reason store_rollback_detected, until store_accept_rollback().
+ * store_check() answer ERR_BUSY, reason store_rollback_detected, until an operator has decided
+ * (analyzer/store_admin.h).
  *
  * Errors: ERR_BUSY (another process holds the lock; its pid is named), ERR_PERMISSION, ERR_IO
  * (corrupt or unreadable: says what to do; nothing is changed). */
@@ -129,7 +130,7 @@ struct acceptance {
  * id it was given then (*out_lease is empty in that case). An execution with a parent always has
  * its place in the queue.
  * Errors: ERR_BUSY queue_full: too many have not ended, in all or of this application.
- *         ERR_CONFLICT: the id is taken; lease_lost: the parent has ended or is another's.
+ *         ERR_CONFLICT: id_taken; lease_lost: the parent has ended or is another's.
  *         ERR_INVALID idempotency_mismatch: the key was used for another request. */
 MUST_CHECK enum err_code store_execution_accept(struct store *store,
                                                 const struct acceptance *acceptance,
@@ -202,7 +203,7 @@ struct ending {
 
 /* The end of an execution with all that comes of it, in one transaction; its samples go, and the
  * analysis it belongs to becomes due.
- * Errors: ERR_CONFLICT: it has already ended and keeps that end; lease_lost. ERR_NOT_FOUND. */
+ * Errors: ERR_CONFLICT: already_ended, and it keeps that end; lease_lost. ERR_NOT_FOUND. */
 MUST_CHECK enum err_code store_execution_finish(struct store *store, const struct ending *ending,
                                                 struct error *err);
 /* ERR_NOT_FOUND when there is none. */

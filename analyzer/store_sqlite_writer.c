@@ -67,6 +67,25 @@ static void roll_back(struct sqlite_writer *writer)
         log_error(writer->log, "rollback failed", LOG_STR("error", ignored.message));
 }
 
+static bool found_damage(struct sqlite_writer *writer)
+{
+    int code = sqlite3_errcode(writer->conn.db) & 0xFF;
+
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+/* Nothing must be built on what has come upon a broken page. */
+static void check_damage(struct sqlite_writer *writer)
+{
+    struct error why = {0};
+
+    if (!found_damage(writer))
+        return;
+    sqlite_damaged(sqlite3_db_filename(writer->conn.db, "main"), sqlite3_errmsg(writer->conn.db),
+                   &why);
+    sqlite_writer_refuse(writer, &why);
+}
+
 static enum err_code run_job(struct sqlite_writer *writer, struct job *job, bool *is_counted,
                              struct error *err)
 {
@@ -74,8 +93,12 @@ static enum err_code run_job(struct sqlite_writer *writer, struct job *job, bool
 
     if (run_sql(writer, SQL_SAVEPOINT, "begin a write", err))
         return err->code;
-    if (job->write(&writer->conn, job->args, job->err) &&
-        !sqlite3_get_autocommit(writer->conn.db) &&
+    job->write(&writer->conn, job->args, job->err);
+    if (job->err->code && found_damage(writer)) {
+        *err = *job->err;
+        return err->code;
+    }
+    if (job->err->code && !sqlite3_get_autocommit(writer->conn.db) &&
         run_sql(writer, SQL_SAVEPOINT_UNDO, "undo a write", err))
         return err->code;
     if (sqlite3_get_autocommit(writer->conn.db)) { /* the writes before it are gone too */
@@ -149,8 +172,10 @@ static void run_batch(struct sqlite_writer *writer, struct job *jobs)
 
     writer->has_committed = false;
     sqlite3_busy_timeout(writer->conn.db, (int)busy_ms);
-    if (sqlite_writer_refusal(writer, &err) == ERR_OK && run_jobs(writer, jobs, &err))
+    if (sqlite_writer_refusal(writer, &err) == ERR_OK && run_jobs(writer, jobs, &err)) {
+        check_damage(writer);
         roll_back(writer);
+    }
     if (err.code)
         fail_all(jobs, &err);
     check_sync(writer);

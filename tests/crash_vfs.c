@@ -39,6 +39,8 @@ struct crash_vfs {
     bool is_cut;
     const char *lie_suffix;
     unsigned lie_percent;
+    struct crash_fault fault;
+    unsigned n_faults;
     struct image *images[MAX_IMAGES];
     size_t n_images;
 };
@@ -221,13 +223,35 @@ static bool goes_now(struct crash_vfs *vfs)
     return vfs->is_cut;
 }
 
+static bool ends_with(const char *path, const char *suffix)
+{
+    size_t n_path = strlen(path), n_suffix = strlen(suffix);
+
+    return n_suffix <= n_path && strcmp(path + n_path - n_suffix, suffix) == 0;
+}
+
 static bool lies_about(struct crash_vfs *vfs, const struct image *image)
 {
-    size_t n_path = strlen(image->path), n_suffix = vfs->lie_suffix ? strlen(vfs->lie_suffix) : 0;
-
-    return vfs->lie_suffix && n_suffix <= n_path &&
-           strcmp(image->path + n_path - n_suffix, vfs->lie_suffix) == 0 &&
+    return vfs->lie_suffix && ends_with(image->path, vfs->lie_suffix) &&
            below(vfs, 100) < vfs->lie_percent;
+}
+
+/* Does this call fail by itself? Under the lock. */
+static bool is_faulty(struct crash_vfs *vfs, const struct image *image, bool is_sync)
+{
+    struct crash_fault *fault = &vfs->fault;
+
+    if (!image || !fault->suffix || !ends_with(image->path, fault->suffix) ||
+        !(is_sync ? fault->in_syncs : fault->in_writes))
+        return false;
+    if (fault->n_skip) {
+        fault->n_skip--;
+        return false;
+    }
+    if (vfs->n_faults == fault->n_times)
+        return false;
+    vfs->n_faults++;
+    return true;
 }
 
 static void add_change(struct image *image, const void *bytes, size_t at, size_t n_bytes)
@@ -274,7 +298,9 @@ static int file_write(sqlite3_file *file, const void *bytes, int n_bytes, sqlite
     int rc = SQLITE_IOERR;
 
     pthread_mutex_lock(&vfs->lock);
-    if (!vfs->is_cut) {
+    if (!vfs->is_cut && is_faulty(vfs, f->image, false)) {
+        rc = vfs->fault.rc;
+    } else if (!vfs->is_cut) {
         if (f->image)
             add_change(f->image, bytes, (size_t)at, (size_t)n_bytes);
         if (!goes_now(vfs))
@@ -310,7 +336,9 @@ static int file_sync(sqlite3_file *file, int flags)
 
     (void)flags;
     pthread_mutex_lock(&vfs->lock);
-    if (!vfs->is_cut) {
+    if (!vfs->is_cut && is_faulty(vfs, f->image, true)) {
+        rc = vfs->fault.rc;
+    } else if (!vfs->is_cut) {
         bool is_last = goes_now(vfs);
 
         /* the last one may have been done before the power went, or not */
@@ -585,4 +613,23 @@ void crash_vfs_lie(struct crash_vfs *vfs, const char *suffix, unsigned percent)
     vfs->lie_suffix = suffix;
     vfs->lie_percent = percent;
     pthread_mutex_unlock(&vfs->lock);
+}
+
+void crash_vfs_fault(struct crash_vfs *vfs, const struct crash_fault *fault)
+{
+    pthread_mutex_lock(&vfs->lock);
+    vfs->fault = fault ? *fault : (struct crash_fault){0};
+    if (fault)
+        vfs->n_faults = 0;
+    pthread_mutex_unlock(&vfs->lock);
+}
+
+unsigned crash_vfs_n_faults(struct crash_vfs *vfs)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&vfs->lock);
+    n = vfs->n_faults;
+    pthread_mutex_unlock(&vfs->lock);
+    return n;
 }

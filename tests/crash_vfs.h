@@ -10,6 +10,7 @@
 #define TESTS_CRASH_VFS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct crash_vfs;
 
@@ -26,5 +27,18 @@ void crash_vfs_power_on(struct crash_vfs *vfs);
 /* From now on a sync of a file whose name ends like this does nothing in `percent` of all cases,
  * and says that it did. "" means every file, NULL none. */
 void crash_vfs_lie(struct crash_vfs *vfs, const char *suffix, unsigned percent);
+
+/* Calls that fail by themselves, on files whose name ends like this. */
+struct crash_fault {
+    const char *suffix;
+    bool in_writes, in_syncs;
+    int rc;          /* SQLite's code */
+    unsigned n_skip; /* calls that pass before */
+    unsigned n_times;
+};
+/* Copied; NULL: none from now on. */
+void crash_vfs_fault(struct crash_vfs *vfs, const struct crash_fault *fault);
+/* How many calls the last fault has made fail. */
+unsigned crash_vfs_n_faults(struct crash_vfs *vfs);
 
 #endif

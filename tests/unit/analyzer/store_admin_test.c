@@ -152,22 +152,9 @@ static const struct loss {
 /* A process accepts three executions and dies, so that they are in the log. */
 static void die_with_a_log(struct fixture *f)
 {
-    pid_t child;
-    int status = 0;
-
-    shut(f);
+    shut(f); /* moves what there is into the database */
     copy_file(f, "serinus.db", "old");
-    child = fork();
-    if (child == 0) {
-        struct error err = {0};
-
-        if (store_open(f->dir, NULL, &f->store, &err))
-            _exit(1);
-        put_three(f);
-        _exit(0);
-    }
-    waitpid(child, &status, 0);
-    assert_int_equal(0, status);
+    die_after(f, put_three);
 }
 
 static void every_loss_is_noticed_until_it_is_accepted(void **state)

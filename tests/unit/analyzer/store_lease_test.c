@@ -447,13 +447,19 @@ static void a_judgement_that_is_over_at_once_wakes_too(void **state)
 
 /* --- crashes --- */
 
-static void claim_and_die(struct fixture *f)
+static void claim_all(struct fixture *f)
 {
     size_t n = 0;
 
     claim_up_to(f, 10, &n);
     if (n == 0)
         _exit(2);
+}
+
+static void crash_while_running(struct fixture *f)
+{
+    die_after(f, claim_all);
+    open_store(f);
 }
 
 static void crashes_are_counted(void **state)
@@ -465,7 +471,7 @@ static void crashes_are_counted(void **state)
     struct error err = {0};
 
     ok(accept_one(f->store, &e, &err), &err);
-    die_after(f, claim_and_die);
+    crash_while_running(f);
     claim = claim_only(f, "x");
     assert_int_equal(1, claim.n_crashes);
     reopen(f); /* a clean end gives leases back without counting */
@@ -473,8 +479,8 @@ static void crashes_are_counted(void **state)
     claim = claim_only(f, "x");
     assert_int_equal(1, claim.n_crashes);
     reopen(f);
-    die_after(f, claim_and_die);
-    die_after(f, claim_and_die);
+    crash_while_running(f);
+    crash_while_running(f);
     claim = claim_only(f, "x");
     assert_int_equal(3, claim.n_crashes);
 
@@ -482,7 +488,7 @@ static void crashes_are_counted(void **state)
     reopen(f);
     assert_int_equal(0, claim_only(f, "x").n_crashes);
     reopen(f);
-    die_after(f, claim_and_die);
+    crash_while_running(f);
     claim = claim_only(f, "x");
     assert_int_equal(1, claim.n_crashes);
     ok(release(f, "x", &claim.lease, 1, &err), &err); /* so is that */

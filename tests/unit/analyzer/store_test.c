@@ -240,8 +240,8 @@ static void series_are_replaced(void **state)
 
 /* --- durability --- */
 
-/* Accepting and finishing an execution are two commits and, in a warm store, two fsyncs each: of the
- * log and of the audit file. */
+/* Accepting and finishing an execution are two commits and, in a warm store, two fsyncs each: of
+ * the log and of the audit file. */
 static void an_execution_costs_four_fsyncs(void **state)
 {
     struct fixture *f = open_fixture();
@@ -552,6 +552,47 @@ static void exec_sql(const char *path, const char *sql)
     sqlite3_close(db);
 }
 
+/* What breaks while it runs is not built upon either. */
+static void damage_met_while_running_ends_writing(void **state)
+{
+    struct fixture *f = open_fixture();
+    struct error err = {0};
+    char junk[4096];
+    struct stat info;
+    int fd;
+
+    (void)state;
+    shut(f);
+    exec_sql(path_of(f, "serinus.db"),
+             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+             " INSERT INTO execution (id, application, account, parent_id, config_id, config_name,"
+             " kind, state, created_unix_ms, ended_unix_ms, due_unix_ms, n_steps, verdict)"
+             " SELECT 'e' || i, 'x', '', '', '', '', 0, 1, i, i, i, 0, '' FROM n");
+    open_store(f);
+    usleep(300000); /* the check after the start finds nothing */
+    ok(store_failure(f->store, &err), &err);
+    memset(junk, 0x77, sizeof(junk));
+    assert_int_equal(0, stat(path_of(f, "serinus.db"), &info));
+    fd = open(path_of(f, "serinus.db"), O_RDWR);
+    for (off_t at = 4096; at < info.st_size; at += (off_t)sizeof(junk))
+        assert_int_equal(sizeof(junk), pwrite(fd, junk, sizeof(junk), at));
+    close(fd);
+    for (int i = 0; i < 100 && err.code == ERR_OK; i++) {
+        char id[16];
+        struct stored_execution e;
+
+        snprintf(id, sizeof(id), "e%d", i * 199 + 1); /* taken: it is looked up all over the tree */
+        e = execution_of(id, "x", i);
+        err = (struct error){0};
+        if (accept_one(f->store, &e, &err) == ERR_CONFLICT)
+            err = (struct error){0};
+    }
+    assert_int_not_equal(ERR_OK, err.code);
+    err = (struct error){0};
+    assert_reason(ERR_IO, "store_damaged", store_failure(f->store, &err), &err);
+    close_fixture(f);
+}
+
 static void other_databases_are_refused(void **state)
 {
     static const struct {
@@ -753,6 +794,7 @@ int main(void)
         cmocka_unit_test(files_are_private),
         cmocka_unit_test(a_second_start_is_refused),
         cmocka_unit_test(damage_is_found_and_left_alone),
+        cmocka_unit_test(damage_met_while_running_ends_writing),
         cmocka_unit_test(other_databases_are_refused),
         cmocka_unit_test(an_emptied_file_with_a_log_is_refused),
         cmocka_unit_test(a_folder_without_permission_is_named),
