@@ -106,10 +106,10 @@ struct settings_options {
     bool is_draft;  /* to be looked at only: environment and secrets may be those of elsewhere */
 };
 
-/* Defaults, then the files in order (later ones override key by key), then KAYENTA_ / SERINUS_
- * environment. No file: defaults with no account but the built-in store "serinus".
- * Errors: ERR_SETTINGS (exit 78) naming file, line, key, what was wrong and what would be right;
- *         ERR_NOT_FOUND (66) when a named file is missing. */
+/* Defaults, then the files in order (later ones override key by key, lists as a whole), then
+ * KAYENTA_ / SERINUS_ environment, then flags. No file: defaults with no account but the built-in
+ * store "serinus". Errors: ERR_SETTINGS (exit 78) naming file, line, key, what was wrong and what
+ * would be right; ERR_NOT_FOUND (66) when a named file is missing. settings_load(): files alone. */
 MUST_CHECK enum err_code settings_load_with(const struct settings_options *options,
                                             struct settings **out, struct error *err);
 MUST_CHECK enum err_code settings_load(const char *const *paths, size_t n_paths,
