@@ -22,8 +22,9 @@
 #include <string.h>
 
 #define FATAL_TEXT "IllegalStateException" /* the expression is wrong, and will be next time */
-#define NOT_CLOSED                                                                                 \
-    "Atlas response did not end in a 'close', we cannot guarantee all data was received."
+#define NOT_CLOSED                         /* the second half is Kayenta's */                      \
+    "stream did not end with close: Atlas response did not end in a 'close', we cannot guarantee " \
+    "all data was received."
 #define MAX_TYPE_BYTES 32u
 
 /* --- lines --- */

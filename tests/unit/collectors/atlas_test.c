@@ -398,7 +398,8 @@ static void check_case(const char *path)
         assert_int_equal(REPLY_BY_STATUS, list.requests[0].advice(200, body));
     } else {
         assert_int_equal(ERR_UPSTREAM, subject_parse(&s, query, body.bytes, body.n_bytes));
-        assert_non_null(strstr(s.err.message, "did not end in a 'close'"));
+        assert_non_null(strstr(s.err.message, json_string_value(json_object_get(want, "error"))));
+        assert_non_null(strstr(s.err.message, "Atlas response did not end in a 'close'"));
         assert_true(json_is_true(json_object_get(want, "retryable")));
         assert_int_equal(REPLY_ASK_AGAIN, list.requests[0].advice(200, body));
     }
