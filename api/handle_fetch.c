@@ -20,8 +20,8 @@ enum need { OPTIONAL, REQUIRED };
 
 struct fetch_param {
     const char *name;
-    enum place place;
     const char *key; /* of the member it becomes */
+    enum place place;
     enum need need;
 };
 
@@ -138,17 +138,17 @@ static enum err_code fetch_by_table(struct api_call *call, const char *store,
 enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err)
 {
     static const struct fetch_param params[] = {
-        {"metricName", IN_QUERY, "metricName", REQUIRED},
-        {"step", IN_SCOPE_STEP, "step", REQUIRED},
-        {"labelBindings", IN_QUERY_LIST, "labelBindings", OPTIONAL},
-        {"groupByFields", IN_QUERY_LIST, "groupByFields", OPTIONAL},
-        {"customFilter", IN_QUERY, "customInlineTemplate", OPTIONAL},
-        {"scope", IN_SCOPE, "scope", OPTIONAL},
-        {"location", IN_SCOPE, "location", OPTIONAL},
-        {"start", IN_SCOPE, "start", OPTIONAL},
-        {"end", IN_SCOPE, "end", OPTIONAL},
-        {"project", IN_EXTENDED, "project", OPTIONAL},
-        {"resourceType", IN_EXTENDED, "resourceType", OPTIONAL},
+        {"metricName", "metricName", IN_QUERY, REQUIRED},
+        {"step", "step", IN_SCOPE_STEP, REQUIRED},
+        {"labelBindings", "labelBindings", IN_QUERY_LIST, OPTIONAL},
+        {"groupByFields", "groupByFields", IN_QUERY_LIST, OPTIONAL},
+        {"customFilter", "customInlineTemplate", IN_QUERY, OPTIONAL},
+        {"scope", "scope", IN_SCOPE, OPTIONAL},
+        {"location", "location", IN_SCOPE, OPTIONAL},
+        {"start", "start", IN_SCOPE, OPTIONAL},
+        {"end", "end", IN_SCOPE, OPTIONAL},
+        {"project", "project", IN_EXTENDED, OPTIONAL},
+        {"resourceType", "resourceType", IN_EXTENDED, OPTIONAL},
     };
 
     return fetch_by_table(call, "prometheus", params, ARRAY_LEN(params), err);
@@ -157,10 +157,10 @@ enum err_code handle_fetch_prometheus(struct api_call *call, struct error *err)
 enum err_code handle_fetch_datadog(struct api_call *call, struct error *err)
 {
     static const struct fetch_param params[] = {
-        {"metricName", IN_QUERY, "metricName", REQUIRED},
-        {"scope", IN_SCOPE, "scope", OPTIONAL},
-        {"start", IN_SCOPE, "start", OPTIONAL},
-        {"end", IN_SCOPE, "end", OPTIONAL},
+        {"metricName", "metricName", IN_QUERY, REQUIRED},
+        {"scope", "scope", IN_SCOPE, OPTIONAL},
+        {"start", "start", IN_SCOPE, OPTIONAL},
+        {"end", "end", IN_SCOPE, OPTIONAL},
     };
 
     return fetch_by_table(call, "datadog", params, ARRAY_LEN(params), err);
@@ -169,11 +169,11 @@ enum err_code handle_fetch_datadog(struct api_call *call, struct error *err)
 enum err_code handle_fetch_graphite(struct api_call *call, struct error *err)
 {
     static const struct fetch_param params[] = {
-        {"metricName", IN_QUERY, "metricName", REQUIRED},
-        {"start", IN_SCOPE, "start", REQUIRED},
-        {"end", IN_SCOPE, "end", REQUIRED},
-        {"scope", IN_SCOPE, "scope", OPTIONAL},
-        {"location", IN_SCOPE, "location", OPTIONAL},
+        {"metricName", "metricName", IN_QUERY, REQUIRED},
+        {"start", "start", IN_SCOPE, REQUIRED},
+        {"end", "end", IN_SCOPE, REQUIRED},
+        {"scope", "scope", IN_SCOPE, OPTIONAL},
+        {"location", "location", IN_SCOPE, OPTIONAL},
     };
 
     return fetch_by_table(call, "graphite", params, ARRAY_LEN(params), err);
@@ -182,9 +182,9 @@ enum err_code handle_fetch_graphite(struct api_call *call, struct error *err)
 enum err_code handle_fetch_influxdb(struct api_call *call, struct error *err)
 {
     static const struct fetch_param params[] = {
-        {"metricName", IN_QUERY, "metricName", REQUIRED}, {"step", IN_SCOPE_STEP, "step", REQUIRED},
-        {"fields", IN_QUERY_LIST, "fields", OPTIONAL},    {"scope", IN_SCOPE, "scope", OPTIONAL},
-        {"start", IN_SCOPE, "start", OPTIONAL},           {"end", IN_SCOPE, "end", OPTIONAL},
+        {"metricName", "metricName", IN_QUERY, REQUIRED}, {"step", "step", IN_SCOPE_STEP, REQUIRED},
+        {"fields", "fields", IN_QUERY_LIST, OPTIONAL},    {"scope", "scope", IN_SCOPE, OPTIONAL},
+        {"start", "start", IN_SCOPE, OPTIONAL},           {"end", "end", IN_SCOPE, OPTIONAL},
     };
 
     return fetch_by_table(call, "influxdb", params, ARRAY_LEN(params), err);
@@ -193,13 +193,13 @@ enum err_code handle_fetch_influxdb(struct api_call *call, struct error *err)
 enum err_code handle_fetch_atlas(struct api_call *call, struct error *err)
 {
     static const struct fetch_param params[] = {
-        {"q", IN_QUERY, "q", REQUIRED},
-        {"type", IN_EXTENDED, "type", REQUIRED},
-        {"scope", IN_SCOPE, "scope", REQUIRED},
-        {"location", IN_SCOPE, "location", REQUIRED},
-        {"start", IN_SCOPE, "start", REQUIRED},
-        {"end", IN_SCOPE, "end", REQUIRED},
-        {"step", IN_SCOPE_STEP, "step", REQUIRED},
+        {"q", "q", IN_QUERY, REQUIRED},
+        {"type", "type", IN_EXTENDED, REQUIRED},
+        {"scope", "scope", IN_SCOPE, REQUIRED},
+        {"location", "location", IN_SCOPE, REQUIRED},
+        {"start", "start", IN_SCOPE, REQUIRED},
+        {"end", "end", IN_SCOPE, REQUIRED},
+        {"step", "step", IN_SCOPE_STEP, REQUIRED},
     };
 
     return fetch_by_table(call, "atlas", params, ARRAY_LEN(params), err);
@@ -233,13 +233,13 @@ enum err_code handle_fetch_wavefront(struct api_call *call, struct error *err)
 {
     /* Kayenta's parameter is called by what should be its description; existing scripts say so. */
     static const struct fetch_param params[] = {
-        {"metricName", IN_QUERY, "metricName", REQUIRED},
-        {"start", IN_SCOPE, "start", REQUIRED},
-        {"end", IN_SCOPE, "end", REQUIRED},
-        {"aggregate", IN_QUERY, "aggregate", OPTIONAL},
-        {"[MEAN, MEDIAN, MIN, MAX, SUM, COUNT, FIRST, LAST]", IN_QUERY, "summarization", OPTIONAL},
-        {"summarization", IN_QUERY, "summarization", OPTIONAL},
-        {"scope", IN_SCOPE, "scope", OPTIONAL},
+        {"metricName", "metricName", IN_QUERY, REQUIRED},
+        {"start", "start", IN_SCOPE, REQUIRED},
+        {"end", "end", IN_SCOPE, REQUIRED},
+        {"aggregate", "aggregate", IN_QUERY, OPTIONAL},
+        {"[MEAN, MEDIAN, MIN, MAX, SUM, COUNT, FIRST, LAST]", "summarization", IN_QUERY, OPTIONAL},
+        {"summarization", "summarization", IN_QUERY, OPTIONAL},
+        {"scope", "scope", IN_SCOPE, OPTIONAL},
     };
     struct by_hand by_hand = {0};
     const struct call_param name = {"metricSetName", &by_hand.fetch.metric_set_name,
@@ -259,16 +259,16 @@ enum err_code handle_fetch_wavefront(struct api_call *call, struct error *err)
 enum err_code handle_fetch_stackdriver(struct api_call *call, struct error *err)
 {
     static const struct fetch_param params[] = {
-        {"metricType", IN_QUERY, "metricType", REQUIRED},
-        {"step", IN_SCOPE_STEP, "step", REQUIRED},
-        {"groupByFields", IN_QUERY_LIST, "groupByFields", OPTIONAL},
-        {"customFilter", IN_QUERY, "customInlineTemplate", OPTIONAL},
-        {"scope", IN_SCOPE, "scope", OPTIONAL},
-        {"location", IN_SCOPE, "location", OPTIONAL},
-        {"startTimeIso", IN_SCOPE, "start", OPTIONAL},
-        {"endTimeIso", IN_SCOPE, "end", OPTIONAL},
-        {"project", IN_EXTENDED, "project", OPTIONAL},
-        {"resourceType", IN_EXTENDED, "resourceType", OPTIONAL},
+        {"metricType", "metricType", IN_QUERY, REQUIRED},
+        {"step", "step", IN_SCOPE_STEP, REQUIRED},
+        {"groupByFields", "groupByFields", IN_QUERY_LIST, OPTIONAL},
+        {"customFilter", "customInlineTemplate", IN_QUERY, OPTIONAL},
+        {"scope", "scope", IN_SCOPE, OPTIONAL},
+        {"location", "location", IN_SCOPE, OPTIONAL},
+        {"startTimeIso", "start", IN_SCOPE, OPTIONAL},
+        {"endTimeIso", "end", IN_SCOPE, OPTIONAL},
+        {"project", "project", IN_EXTENDED, OPTIONAL},
+        {"resourceType", "resourceType", IN_EXTENDED, OPTIONAL},
     };
     struct by_hand by_hand = {0};
     const struct call_param name = {"metricSetName", &by_hand.fetch.metric_set_name,
@@ -327,9 +327,9 @@ static const json_t *newrelic_metric(const struct api_call *call, const json_t *
 enum err_code handle_fetch_newrelic(struct api_call *call, struct error *err)
 {
     static const struct fetch_param params[] = {
-        {"start", IN_SCOPE, "start", REQUIRED},       {"end", IN_SCOPE, "end", REQUIRED},
-        {"step", IN_SCOPE_STEP, "step", REQUIRED},    {"scope", IN_SCOPE, "scope", OPTIONAL},
-        {"location", IN_SCOPE, "location", OPTIONAL},
+        {"start", "start", IN_SCOPE, REQUIRED},       {"end", "end", IN_SCOPE, REQUIRED},
+        {"step", "step", IN_SCOPE_STEP, REQUIRED},    {"scope", "scope", IN_SCOPE, OPTIONAL},
+        {"location", "location", IN_SCOPE, OPTIONAL},
     };
     struct by_hand by_hand = {0};
     const json_t *body, *metric, *extended;

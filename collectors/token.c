@@ -628,13 +628,15 @@ static double lifetime_of(const json_t *root, int64_t now_unix_s)
     const json_t *seconds = json_object_get(root, "expires_in");
     const char *time = json_string_value(json_object_get(root, "expireTime"));
     struct error ignored = {0};
-    int64_t unix_ns;
+    int64_t unix_ns = 0;
+    int64_t end_unix_s;
     double lifetime = UNSAID_LIFETIME_S;
 
+    if (time && instant_parse(time, &unix_ns, &ignored))
+        return NAN;
+    end_unix_s = unix_ns / NS_PER_S;
     if (time)
-        lifetime = instant_parse(time, &unix_ns, &ignored)
-                       ? NAN
-                       : (double)(unix_ns / NS_PER_S - now_unix_s);
+        lifetime = (double)(end_unix_s - now_unix_s);
     else if (seconds)
         lifetime = json_is_number(seconds) ? floor(json_number_value(seconds)) : NAN;
     return lifetime >= 1 && lifetime <= MAX_LIFETIME_S ? lifetime : NAN;
