@@ -186,6 +186,17 @@ class ScriptedStore:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
+    def hold_back(self, seconds=30):
+        """From now on answers with one good series wait for the event that is given back."""
+        gate = threading.Event()
+
+        def answer(path, query):
+            gate.wait(seconds)
+            return 200, {}, matrix(range(61))
+
+        self.answer = answer
+        return gate
+
     def close(self):
         self.server.shutdown()
         self.server.server_close()

@@ -8,7 +8,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import threading
 import time
 
 import pytest
@@ -21,18 +20,6 @@ CPU = {"metricName": "cpu", "customInlineTemplate": 'version="${scope}"'}
 CONFIG = one_metric_config(CPU)
 GOOD = matrix(range(61))
 QUICK_RETRY = "  metrics: {retry: {attempts: 2, backoffPeriodMultiplierMs: 10}}\n"
-
-
-def held_back(store, seconds=60):
-    """The store's answers wait for the event that is given back."""
-    gate = threading.Event()
-
-    def answer(path, query):
-        gate.wait(seconds)
-        return 200, {}, GOOD
-
-    store.answer = answer
-    return gate
 
 
 def start_by_hand(service):
@@ -68,7 +55,8 @@ class SmallDisk:
     def __init__(self, folder):
         os.makedirs(folder)
         self.holder = subprocess.Popen(
-            ["unshare", "-rm", "sh", "-c", f"mount -t tmpfs -o size=8m tmpfs '{folder}' && echo mounted && exec sleep 600"],
+            ["unshare", "-rm", "sh", "-c",
+             f"mount -t tmpfs -o size=8m tmpfs '{folder}' && echo mounted && exec sleep 600"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.is_there = self.holder.stdout.readline() == b"mounted\n"
         self.wrapper = ["nsenter", "-t", str(self.holder.pid), "-U", "-m", "--preserve-credentials", "--"]
@@ -111,7 +99,7 @@ class SmallFiles:
 
 
 def survive_a_full_disk(service, disk, store):
-    gate = held_back(store)
+    gate = store.hold_back()
     execution = service.start_canary(CONFIG, canary_request(), application="full")
     analysis = start(service, "analysis", "full-analysis", FULL_ANALYSIS)
     wait_until(lambda: len(store.requests) >= 4, "queries of both")
@@ -167,7 +155,7 @@ def test_a_limit_of_file_sizes_is_survived(start_serinus, scripted_store):
 
 @pytest.mark.smoke
 def test_a_held_lock_is_waited_out(start_serinus, scripted_store):
-    gate = held_back(scripted_store)
+    gate = scripted_store.hold_back()
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
     execution = service.start_canary(CONFIG, canary_request(), application="full")
     wait_until(lambda: len(scripted_store.requests) == 2, "both queries")

@@ -23,7 +23,7 @@ CPU = {"metricName": "cpu", "customInlineTemplate": 'version="${scope}"'}
 @pytest.mark.smoke
 def test_an_accepted_execution_is_finished_after_kill(start_serinus, scripted_store):
     """The store holds its answers back, so that the kill comes in the middle of the fetch."""
-    gate = held_back(scripted_store)
+    gate = scripted_store.hold_back()
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
     ids = [service.start_canary(one_metric_config(CPU), canary_request(), application="killed") for _ in range(5)]
     assert {service.get(f"/canary/{i}").json()["status"] for i in ids} <= {"not_started", "running"}
@@ -70,7 +70,7 @@ def test_finished_queries_are_not_asked_again(start_serinus, scripted_store):
 
 def test_what_kills_the_service_again_and_again_is_given_up(start_serinus, scripted_store):
     """Kills without progress, as if the execution were to blame. It fails and says so."""
-    gate = held_back(scripted_store)
+    gate = scripted_store.hold_back()
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
     execution = service.start_canary(one_metric_config(CPU), canary_request())
     for n in range(1, MAX_CRASHES + 1):
@@ -132,8 +132,9 @@ def test_the_driver_notices_what_is_not_as_it_was(tmp_path, long_prometheus, und
     database.execute("PRAGMA foreign_keys = ON")
     for execution_id in (ids[0], judgement):
         assert database.execute("DELETE FROM execution WHERE id = ?", [execution_id]).rowcount == 1
-    database.execute("UPDATE execution_body SET json = replace(json, '\"classification\":\"Fail\"',"
-                     " '\"classification\":\"Pass\"') WHERE execution = (SELECT seq FROM execution WHERE id = ?)", [ids[1]])
+    database.execute("UPDATE execution_body SET json = replace(json, ?, ?)"
+                     " WHERE execution = (SELECT seq FROM execution WHERE id = ?)",
+                     ['"classification":"Fail"', '"classification":"Pass"', ids[1]])
     database.commit()
     database.close()
     run.start_again()
@@ -157,22 +158,11 @@ def test_many_kills(tmp_path, long_prometheus, undisturbed):
                                  min(KILLS_PER_FOLDER, KILLS - kills))
         kills, starts = kills + history.kills, starts + len(history.started)
         judged, given_up = judged + len(history.outcomes), given_up + len(history.given_up())
-        print(f"{kills} kills in all, {starts} starts answered, {judged} canaries judged, {given_up} given up", flush=True)
+        print(f"{kills} kills in all, {starts} starts answered, {judged} canaries judged, {given_up} given up",
+              flush=True)
 
 
 # --- stopping ---
-
-def held_back(store, seconds=20):
-    """The store's answers wait for the event that is given back."""
-    gate = threading.Event()
-
-    def answer(path, query):
-        gate.wait(seconds)
-        return 200, {}, matrix(range(61))
-
-    store.answer = answer
-    return gate
-
 
 def query_by_hand(service):
     """The status of an answer that takes as long as the metric store's."""
@@ -197,7 +187,7 @@ def test_an_idle_service_stops_at_once(start_serinus, scripted_store):
 
 @pytest.mark.smoke
 def test_a_clean_stop_leaves_running_work_for_the_next_start(start_serinus, scripted_store):
-    gate = held_back(scripted_store)
+    gate = scripted_store.hold_back()
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
     execution = service.start_canary(one_metric_config(CPU), canary_request())
     wait_until(lambda: len(scripted_store.requests) == 2, "both queries")
@@ -212,7 +202,7 @@ def test_a_clean_stop_leaves_running_work_for_the_next_start(start_serinus, scri
 @pytest.mark.smoke
 def test_requests_in_hand_are_answered_before_the_end(start_serinus, scripted_store):
     """Queries by hand that take 1.5 s, and the signal comes after 0.5 s."""
-    held_back(scripted_store, seconds=1.5)
+    scripted_store.hold_back(1.5)
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
     statuses = []
     clients = [threading.Thread(target=lambda: statuses.append(query_by_hand(service))) for _ in range(4)]
@@ -267,7 +257,7 @@ def test_a_stop_under_load_drops_nothing_that_was_asked(start_serinus, prometheu
 
 @pytest.mark.smoke
 def test_a_second_signal_ends_it_at_once(start_serinus, scripted_store):
-    gate = held_back(scripted_store)
+    gate = scripted_store.hold_back()
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
     execution = service.start_canary(one_metric_config(CPU), canary_request())
 

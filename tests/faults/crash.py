@@ -225,13 +225,17 @@ class CrashRun:
             pairs = self.service.get(f"/metricSetPairList/{body.get('metricSetPairListId')}")
             self.history.outcomes[execution_id] = canary_outcome(body, pairs.json() if pairs.ok else None)
 
+    def read_canaries(self, execution_id, is_analysis, body):
+        """An analysis' judgements, or the canary itself."""
+        for canary in [j["executionId"] for j in judgements(body or {})] if is_analysis else [execution_id]:
+            self.read_canary(canary)
+
     def collect(self):
         """Wait for all that was started, and read everything."""
         history = self.history
         for execution_id, started in history.started.items():
             body = history.final[execution_id] = self.end_of(execution_id, started["is_analysis"])
-            for canary in [j["executionId"] for j in judgements(body or {})] if started["is_analysis"] else [execution_id]:
-                self.read_canary(canary)
+            self.read_canaries(execution_id, started["is_analysis"], body)
         for application in {s["application"] for s in history.started.values()} | history.unanswered:
             answer = self.service.get("/canary/executions", params={"application": application, "limit": 200})
             history.listed[application] = [body["pipelineId"] for body in answer.json()]
@@ -240,8 +244,7 @@ class CrashRun:
 
     def outcome_of(self, execution_id, is_analysis):
         body = self.end_of(execution_id, is_analysis)
-        for canary in [j["executionId"] for j in judgements(body)] if is_analysis else [execution_id]:
-            self.read_canary(canary)
+        self.read_canaries(execution_id, is_analysis, body)
         return analysis_outcome(body, self.history.outcomes) if is_analysis else self.history.outcomes[execution_id]
 
     def measure(self):
