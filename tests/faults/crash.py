@@ -21,7 +21,7 @@ STARTING_SHARE = 0.15     # ... which happens this often
 # An execution that made no progress through MAX_CRASHES kills is given up. So after this many the
 # next one waits until clients have seen everything move on.
 MAX_WITHOUT_PROGRESS = 5
-PROGRESS_TIMEOUT_S = 30
+PROGRESS_TIMEOUT_S = 120
 END_TIMEOUT_S = 120
 CONFIG = demo_config()
 
