@@ -15,7 +15,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-PKGS := libmicrohttpd libcurl jansson yajl gsl sqlite3 libprotobuf-c yaml-0.1 libcrypto
+PKGS := libmicrohttpd libcurl jansson yajl gsl sqlite3 libprotobuf-c yaml-0.1 libcrypto zlib
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wformat=2 -Wvla \
         -Werror=implicit -Werror=format-security -Werror=return-type $(if $(CI),-Werror)
 HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \

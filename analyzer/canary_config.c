@@ -85,6 +85,52 @@ static const struct document_member atlas_members[] = {
     {0},
 };
 
+/* What the collector itself reads: an object or a list. */
+static json_t *view_whole(const json_t *value, struct error *err)
+{
+    if (json_is_object(value) || json_is_array(value))
+        return json_deep_copy(value);
+    error_because(err, ERR_INVALID, "bad_type", "expected an object or a list");
+    return NULL;
+}
+
+static const struct document_member cloudwatch_members[] = {
+    {.name = "type", .kind = DOC_TEXT},
+    {.name = "namespace", .kind = DOC_TEXT},
+    {.name = "metricName", .kind = DOC_TEXT},
+    {.name = "dimensions", .kind = DOC_CUSTOM, .custom = view_whole},
+    {.name = "stat", .kind = DOC_TEXT},
+    {.name = "period", .kind = DOC_INTEGER},
+    {.name = "unit", .kind = DOC_TEXT},
+    {.name = "label", .kind = DOC_TEXT},
+    {.name = "tagKeys", .kind = DOC_TEXT_LIST},
+    {.name = "accountId", .kind = DOC_TEXT},
+    {.name = "queries", .kind = DOC_CUSTOM, .custom = view_whole},
+    {.name = "expression", .kind = DOC_TEXT},
+    {.name = "customInlineTemplate", .kind = DOC_TEXT},
+    {.name = "customFilterTemplate", .kind = DOC_TEXT},
+    {0},
+};
+static const struct document_member http_json_members[] = {
+    {.name = "type", .kind = DOC_TEXT},
+    {.name = "request", .kind = DOC_TEXT},
+    {.name = "expression", .kind = DOC_TEXT},
+    {.name = "params", .kind = DOC_TEXT_MAP},
+    {.name = "customInlineTemplate", .kind = DOC_TEXT},
+    {.name = "customFilterTemplate", .kind = DOC_TEXT},
+    {0},
+};
+static const struct document_member file_members[] = {
+    {.name = "type", .kind = DOC_TEXT},
+    {.name = "series", .kind = DOC_TEXT},
+    {.name = "file", .kind = DOC_TEXT},
+    {.name = "reduce", .kind = DOC_TEXT},
+    {.name = "transform", .kind = DOC_TEXT},
+    {.name = "customInlineTemplate", .kind = DOC_TEXT},
+    {.name = "customFilterTemplate", .kind = DOC_TEXT},
+    {0},
+};
+
 static const struct {
     const char *type;
     const struct document_member *members;
@@ -93,7 +139,8 @@ static const struct {
     {"datadog", datadog_members},       {"newrelic", newrelic_members},
     {"signalfx", signalfx_members},     {"influxdb", influxdb_members},
     {"graphite", graphite_members},     {"wavefront", wavefront_members},
-    {"atlas", atlas_members},
+    {"atlas", atlas_members},           {"cloudwatch", cloudwatch_members},
+    {"http-json", http_json_members},   {"file", file_members},
 };
 
 static json_t *view_query(const json_t *value, struct error *err)

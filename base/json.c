@@ -41,6 +41,15 @@ const struct json_limits json_limits_reply = {
     .keys = JSON_MAX_KEYS,
 };
 
+const struct json_limits json_limits_tree = {
+    .bytes = STORE_MAX_REPLY_BYTES,
+    .depth = JSON_MAX_DEPTH,
+    .values = STORE_MAX_TREE_VALUES,
+    .string_bytes = JSON_MAX_STRING_BYTES,
+    .key_bytes = JSON_MAX_KEY_BYTES,
+    .keys = STORE_MAX_POINTS,
+};
+
 struct frame {
     bool is_object;
     size_t n_members; /* keys seen, or elements */

@@ -23,6 +23,7 @@ struct json_limits {
 extern const struct json_limits json_limits_request;  /* a request body */
 extern const struct json_limits json_limits_document; /* a file, or one line of a batch */
 extern const struct json_limits json_limits_reply;    /* a metric store's reply */
+extern const struct json_limits json_limits_tree;     /* one that has to be kept as a tree */
 
 /* Parse one JSON document, arrays and objects only. *out is owned by the caller (json_decref).
  *

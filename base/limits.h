@@ -64,6 +64,8 @@
 #define STORE_LOW_SPEED_BYTES_PER_S 1024
 #define STORE_LOW_SPEED_S 20
 #define STORE_MAX_REPLY_BYTES (64u * MIB) /* after decompression */
+#define STORE_MAX_FILE_BYTES (256u * MIB) /* the same for a file in place of a store */
+#define STORE_MAX_TREE_VALUES 4000000u    /* of a reply kept as a tree; each takes 40 to 100 bytes */
 #define STORE_MAX_REPLY_HEADER_BYTES (64u * KIB)
 #define STORE_MAX_SERIES 1000u
 #define STORE_MAX_POINTS_PER_SERIES 50000u

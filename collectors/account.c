@@ -107,6 +107,26 @@ static char *url_part(CURLU *url, CURLUPart part, unsigned flags, struct arena *
     return copy;
 }
 
+/* Of a store that reads files. Where it has none it cannot be used, but may be asked what it would
+ * ask for. */
+static enum err_code decode_path(struct decode *d)
+{
+    struct strbuf url = {0};
+
+    if (read_text(d, d->config, "path", &d->account->path))
+        return d->err->code;
+    strbuf_puts(&url, "file://");
+    for (const char *at = d->account->path; at && *at; at++) {
+        if (*at == '/')
+            strbuf_append(&url, at, 1);
+        else
+            http_percent_encode(&url, (const char[]){*at, '\0'});
+    }
+    d->account->base_url = arena_strndup(d->arena, url.bytes, url.n_bytes);
+    strbuf_clear(&url);
+    return ERR_OK;
+}
+
 /* Take the user info out of the URL; libcurl's own reading of it could end up in a log. */
 static enum err_code decode_url(struct decode *d)
 {
@@ -118,6 +138,8 @@ static enum err_code decode_url(struct decode *d)
     CURLU *url;
     char *base = NULL;
 
+    if (d->collector && d->collector->reads_files)
+        return decode_path(d);
     if (find_url(d, &text))
         return d->err->code;
     if ((!text || text[0] == '\0') && d->collector && d->collector->default_url)
@@ -320,7 +342,8 @@ static enum err_code decode_all(struct decode *d)
 {
     struct account *account = d->account;
     int64_t concurrent = STORE_CONCURRENCY;
-    int64_t max_bytes = STORE_MAX_REPLY_BYTES;
+    int64_t max_bytes = d->collector && d->collector->reads_files ? STORE_MAX_FILE_BYTES
+                                                                  : STORE_MAX_REPLY_BYTES;
     const json_t *config = d->config;
 
     account->connect_timeout_ms = STORE_CONNECT_TIMEOUT_MS;

@@ -44,6 +44,7 @@ struct account {
     const char *name;     /* what requests call it */
     const char *type;     /* "prometheus": finds the collector */
     const char *base_url; /* absolute, without user info, without trailing slash */
+    const char *path;     /* of a store that reads files: a file or a folder; NULL: none */
     const char *username; /* "" with a password alone; NULL: no basic auth */
     struct secret password, bearer_token;
     const char *username_password_file, *password_file,

@@ -37,14 +37,14 @@ struct collector_completion {
 
     /* As collector_metadata.parse; the names are whole, with what is in `text` already. */
     enum err_code (*parse)(const struct account *account, const char *text,
-                           const struct http_response *reply, json_t **out_list,
-                           struct error *err);
+                           const struct http_response *reply, json_t **out_list, struct error *err);
 };
 
 struct collector_type {
     const char *name;
     bool needs_step;   /* a scope without a step is refused */
     bool is_at_google; /* accounts sign in at Google unless they have a token of their own */
+    bool reads_files;  /* accounts have a `path` in place of a URL */
 
     /* Of an account that does not say: the URL, made from its configuration (may be NULL), and the
      * time for a whole reply (0: STORE_TOTAL_TIMEOUT_MS). */
@@ -83,7 +83,7 @@ struct collector_type {
     /* The store's own words in an error reply, or NULL when it has none; may be NULL. */
     const char *(*error_text)(const struct http_response *reply, struct arena *arena);
 
-    const struct collector_metadata *metadata; /* NULL: the store cannot say what it has */
+    const struct collector_metadata *metadata;     /* NULL: the store cannot say what it has */
     const struct collector_completion *completion; /* in place of metadata; NULL: no either */
 };
 
@@ -121,10 +121,9 @@ MUST_CHECK enum err_code collector_build_metadata(const struct collector_type *t
 
 /* The same for type->completion->build, which must be there. */
 MUST_CHECK enum err_code collector_build_completion(const struct collector_type *type,
-                                                    const struct account *account,
-                                                    const char *text, struct arena *arena,
-                                                    struct http_request *out, json_t **out_list,
-                                                    struct error *err);
+                                                    const struct account *account, const char *text,
+                                                    struct arena *arena, struct http_request *out,
+                                                    json_t **out_list, struct error *err);
 
 /* ERR_OK for 2xx; else ERR_UPSTREAM: "Status: 400, Method: GET, URL: ..., Message: <the store's own
  * text>", credentials masked, reason store_rejected / store_unavailable / store_redirect. */

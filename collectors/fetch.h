@@ -58,7 +58,8 @@ void fetch_stop(struct fetch *fetch);
 /* Stops the thread; transfers still under way end with ERR_CANCELLED. NULL is accepted. */
 void fetch_free(struct fetch *fetch);
 
-/* Hand over; any thread. Never blocks on the network. */
+/* Hand over; any thread. Never blocks on the network; a file is read at once, and `done` called
+ * before this returns. */
 void fetch_submit(struct fetch *fetch, struct fetch_transfer *transfer);
 
 /* Release what the engine put into `response`. */

@@ -15,7 +15,7 @@ enum reply_advice { REPLY_BY_STATUS = 0, REPLY_IS_FINAL, REPLY_ASK_AGAIN };
 
 /* One request, complete: the fetch engine adds nothing but the connection. Lives in one arena. */
 struct http_request {
-    const char *method; /* "GET" or "POST" */
+    const char *method; /* "GET", "POST" or "PUT" */
     const char *url;    /* absolute, query string included, no user info */
     struct http_header *headers;
     size_t n_headers;
@@ -23,6 +23,8 @@ struct http_request {
     size_t n_body_bytes;
     bool is_stream; /* the reply may trickle; the time for the whole is what limits it */
     enum reply_advice (*advice)(long status, struct str body); /* quick; NULL: REPLY_BY_STATUS */
+    const char *file; /* not to be sent: the answer is this file beneath the account's `path`, or
+                         that itself for ""; NULL: ask over HTTP */
 };
 
 /* One reply. `body` is decoded (gzip undone). */

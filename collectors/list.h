@@ -1,6 +1,7 @@
 /* collectors/list.h -- one line per metric store. */
 COLLECTOR(atlas)
 COLLECTOR(datadog)
+COLLECTOR(file)
 COLLECTOR(newrelic)
 COLLECTOR(signalfx)
 COLLECTOR(stackdriver)

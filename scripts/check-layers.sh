@@ -9,7 +9,7 @@ table='
 base/json.              | base/ jansson.h yajl/
 base                    | base/
 judge                   | judge/ base/arena.h base/error.h base/metric_set.h gsl/
-collectors              | collectors/ base/ curl/ jansson.h yajl/ openssl/
+collectors              | collectors/ base/ curl/ jansson.h yajl/ openssl/ zlib.h
 analyzer/main.c         | any
 analyzer/cmd_serve.c    | any
 analyzer                | analyzer/ base/ judge/ collectors/ proto/ sqlite3.h yaml.h jansson.h openssl/sha.h
