@@ -11,6 +11,7 @@
 enum place {
     IN_QUERY,      /* text in the query object */
     IN_QUERY_LIST, /* the same, a list of text */
+    IN_QUERY_MAP,  /* the same, an object of text: k=v, repeated */
     IN_SCOPE,
     IN_SCOPE_STEP, /* whole seconds */
     IN_EXTENDED,   /* an extended scope parameter */
@@ -43,6 +44,30 @@ static json_t *list(const struct api_call *call, const char *name)
     return array;
 }
 
+static enum err_code put_map(const struct api_call *call, const struct fetch_param *param,
+                             json_t *query, struct error *err)
+{
+    const char *const *items;
+    json_t *map;
+    size_t n;
+
+    call_list(call, param->name, &items, &n);
+    if (n == 0)
+        return ERR_OK;
+    map = json_object();
+    json_object_set_new(query, param->key, map);
+    for (size_t i = 0; i < n; i++) {
+        const char *equals = strchr(items[i], '=');
+
+        if (!equals)
+            return error_because(err, ERR_INVALID, "bad_parameter",
+                                 "Parameter '%s' must be name=value.", param->name);
+        json_set_text(map, arena_strndup(call->arena, items[i], (size_t)(equals - items[i])),
+                      equals + 1);
+    }
+    return ERR_OK;
+}
+
 static enum err_code put_step(json_t *scope, const char *text, struct error *err)
 {
     size_t n_digits = text ? strspn(text, "0123456789") : 0;
@@ -67,6 +92,8 @@ static enum err_code put(const struct api_call *call, const struct fetch_param *
         json_object_set_new(out->query, param->key, list(call, param->name));
         return ERR_OK;
     }
+    if (param->place == IN_QUERY_MAP)
+        return put_map(call, param, out->query, err);
     if (call_params(call, &one, 1, err))
         return err->code;
     if (!text && param->place != IN_QUERY)
@@ -203,6 +230,52 @@ enum err_code handle_fetch_atlas(struct api_call *call, struct error *err)
     };
 
     return fetch_by_table(call, "atlas", params, ARRAY_LEN(params), err);
+}
+
+enum err_code handle_fetch_cloudwatch(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"metricName", "metricName", IN_QUERY, OPTIONAL},
+        {"namespace", "namespace", IN_QUERY, OPTIONAL},
+        {"dimensions", "dimensions", IN_QUERY_MAP, OPTIONAL},
+        {"stat", "stat", IN_QUERY, OPTIONAL},
+        {"expression", "expression", IN_QUERY, OPTIONAL},
+        {"scope", "scope", IN_SCOPE, OPTIONAL},
+        {"location", "location", IN_SCOPE, OPTIONAL},
+        {"start", "start", IN_SCOPE, OPTIONAL},
+        {"end", "end", IN_SCOPE, OPTIONAL},
+        {"step", "step", IN_SCOPE_STEP, REQUIRED},
+    };
+
+    return fetch_by_table(call, "cloudwatch", params, ARRAY_LEN(params), err);
+}
+
+enum err_code handle_fetch_http_json(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"request", "request", IN_QUERY, OPTIONAL},
+        {"expression", "expression", IN_QUERY, OPTIONAL},
+        {"params", "params", IN_QUERY_MAP, OPTIONAL},
+        {"scope", "scope", IN_SCOPE, OPTIONAL},
+        {"location", "location", IN_SCOPE, OPTIONAL},
+        {"start", "start", IN_SCOPE, OPTIONAL},
+        {"end", "end", IN_SCOPE, OPTIONAL},
+        {"step", "step", IN_SCOPE_STEP, REQUIRED},
+    };
+
+    return fetch_by_table(call, "http-json", params, ARRAY_LEN(params), err);
+}
+
+enum err_code handle_fetch_file(struct api_call *call, struct error *err)
+{
+    static const struct fetch_param params[] = {
+        {"series", "series", IN_QUERY, OPTIONAL},  {"file", "file", IN_QUERY, OPTIONAL},
+        {"scope", "scope", IN_SCOPE, OPTIONAL},    {"location", "location", IN_SCOPE, OPTIONAL},
+        {"start", "start", IN_SCOPE, OPTIONAL},    {"end", "end", IN_SCOPE, OPTIONAL},
+        {"step", "step", IN_SCOPE_STEP, REQUIRED},
+    };
+
+    return fetch_by_table(call, "file", params, ARRAY_LEN(params), err);
 }
 
 /* One of the letters that Kayenta takes here, or seconds. */

@@ -67,6 +67,9 @@ MUST_CHECK enum err_code handle_fetch_graphite(struct api_call *call, struct err
 MUST_CHECK enum err_code handle_fetch_influxdb(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_fetch_wavefront(struct api_call *call, struct error *err);
 MUST_CHECK enum err_code handle_fetch_atlas(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_cloudwatch(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_http_json(struct api_call *call, struct error *err);
+MUST_CHECK enum err_code handle_fetch_file(struct api_call *call, struct error *err);
 
 /* handle_accounts.c */
 MUST_CHECK enum err_code handle_credentials(struct api_call *call, struct error *err);
