@@ -509,6 +509,7 @@ static const struct shaped_reply replies[] = {
     {"no blank after the colon", "data:{'type':'close'}", NULL},
     {"comments and other fields", ": x\nevent: y\nid: z\nretry: 1\n" CLOSE, NULL},
     {"no close", SERIES(""), "store_bad_response"},
+    {"a series after the end", CLOSE SERIES(""), "store_bad_response"},
     {"no message", "\n\n", "store_bad_response"},
     {"no JSON", "data: hello\n" CLOSE, "store_bad_response"},
     {"a list", "data: []\n" CLOSE, "store_bad_response"},

@@ -320,7 +320,7 @@ static void wavefront_grid(void **state)
     (void)state;
     assert_int_equal(ERR_OK, subject_parse_text(&s, "q",
                                                 POINTS("[1767225720,3],[1767225600,1],"
-                                                       "[1767225600,1.5],[1767225630,9],"
+                                                       "[1767225600,1.5],[1767225690,9],"
                                                        "[1767225780,null],[1767225840,5],"
                                                        "[1767225900,'Infinity'],"
                                                        "[1767225959,9]")));
