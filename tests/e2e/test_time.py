@@ -1,6 +1,7 @@
 """Live analyses under clocks that run 600 times as fast, or jump. Windows and due times are those
 that were planned; what a stopped service missed is caught up in order, each interval once. One
 analysis runs in real time, while the other tests do: it takes a minute."""
+import threading
 import time
 
 import pytest
@@ -155,6 +156,74 @@ def test_jumps_during_a_fetch_are_not_time_outs(start_serinus, scripted_store, t
     assert body["status"] == "succeeded", body
     assert len(scripted_store.requests) == 2
     assert service.get("/readyz").status_code == 200
+
+
+def two_metrics():
+    """A config whose second metric is called `slow`."""
+    config = one_metric_config({"metricName": "cpu", "customInlineTemplate": 'version="${scope}"'})
+    config["metrics"].append({**config["metrics"][0], "name": "slow", "query": {
+        "type": "prometheus", "metricName": "slow", "customInlineTemplate": 'version="${scope}"'}})
+    return config
+
+
+@needs_faketime
+@pytest.mark.xfail(reason="what runs is saved at a time of the wall clock")
+def test_a_clock_that_is_set_back_keeps_samples_coming(start_serinus, scripted_store, tmp_path):
+    """What was fetched after the jump is not asked again after a kill."""
+    clock = simulated_time.JumpingClock(tmp_path / "clock")
+    gate = threading.Event()
+
+    def answer(path, query):
+        gate.wait(30) if "slow" in query["query"] else time.sleep(0.5)
+        return 200, {}, matrix(range(61))
+
+    scripted_store.answer = answer
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment=clock.environment())
+    execution = service.start_canary(two_metrics(), canary_request())
+    wait_until(lambda: len(scripted_store.requests) == 4, "all queries")
+    clock.jump(-HOUR)
+    time.sleep(2)
+    service.kill()
+    clock.jump(0)
+    service.start()
+    wait_until(lambda: len(scripted_store.requests) >= 6, "the slow ones to be asked again")
+    gate.set()
+    assert service.wait_for(execution)["status"] == "succeeded"
+    assert len([query for _, query, _ in scripted_store.requests if "cpu" in query["query"]]) == 2
+
+
+@needs_faketime
+@pytest.mark.parametrize("jump", [-HOUR, -DAY])
+@pytest.mark.xfail(reason="what was accepted is due at a time of the wall clock")
+def test_a_clock_that_is_set_back_while_the_service_is_down(start_serinus, scripted_store, tmp_path, jump):
+    """Only live analyses wait for the clock; all else goes on at once."""
+    clock = simulated_time.JumpingClock(tmp_path / "clock")
+    gate = scripted_store.hold_back()
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment=clock.environment())
+    execution = service.start_canary(two_metrics(), canary_request())
+    analysis = start(service, "past", "set-back", analysis_request(
+        "v42", 20, (T0 + HOUR) * 1000, (T0 + 2 * HOUR) * 1000, thresholds={"pass": 2, "marginal": 1}))
+    wait_until(lambda: len(scripted_store.requests) >= 4, "queries")
+    service.kill()
+    clock.jump(jump)
+    gate.set()
+    service.start()
+    assert service.wait_for(execution, 10)["status"] == "succeeded"
+    wait_until(lambda: read(service, service.session, analysis, True)["complete"], "the analysis to end", 10)
+
+
+@needs_faketime
+@pytest.mark.xfail(reason="what was accepted is due at a time of the wall clock")
+def test_a_clock_that_is_set_back_while_canaries_wait_for_their_turn(start_serinus, scripted_store, tmp_path):
+    clock = simulated_time.JumpingClock(tmp_path / "clock")
+    gate = scripted_store.hold_back()
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment=clock.environment())
+    config = one_metric_config({"metricName": "cpu", "customInlineTemplate": 'version="${scope}"'})
+    waiting = [service.start_canary(config, canary_request()) for _ in range(80)]  # more than run at once
+    clock.jump(-HOUR)
+    gate.set()
+    for execution in waiting:
+        assert service.wait_for(execution, 10)["status"] == "succeeded"
 
 
 # --- real time ---
