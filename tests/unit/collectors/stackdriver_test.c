@@ -608,6 +608,33 @@ static void stackdriver_too_many_pages(void **state)
     subject_free(&s);
 }
 
+/* Pages may not be larger together than the account allows one reply to be. */
+static void stackdriver_large_pages(void **state)
+{
+    struct subject s = subject_of_text(
+        "stackdriver", "{'project':'p','bearerToken':'t','maxResponseBytes':50}", TEN_MINUTES);
+    struct http_response replies[2];
+    struct http_request requests[2];
+    struct http_request_list asked, more;
+
+    (void)state;
+    subject_build(&s, "f", &asked);
+    requests[0] = asked.requests[0];
+    asked.requests = requests;
+    for (size_t k = 0; k < 2; k++) {
+        replies[k] = (struct http_response){.status = 200};
+        replies[k].body = arena_printf(s.arena, "{\"nextPageToken\":\"a-long-token-%zu\"}", k);
+        replies[k].n_body_bytes = strlen(replies[k].body); /* 37 */
+        assert_int_equal(k ? ERR_UPSTREAM : ERR_OK,
+                         collector_next(s.type, s.account, &s.query, "f", &asked, replies, s.arena,
+                                        &more, &s.err));
+        if (k == 0)
+            requests[asked.n_requests++] = more.requests[0];
+    }
+    assert_string_equal("store_response_too_large", s.err.reason);
+    subject_free(&s);
+}
+
 static void stackdriver_error_replies(void **state)
 {
     static const struct {
@@ -677,6 +704,7 @@ int main(void)
         cmocka_unit_test(stackdriver_limits),
         cmocka_unit_test(stackdriver_pages_for_ever),
         cmocka_unit_test(stackdriver_too_many_pages),
+        cmocka_unit_test(stackdriver_large_pages),
         cmocka_unit_test(stackdriver_error_replies),
         cmocka_unit_test(stackdriver_descriptors),
     };
