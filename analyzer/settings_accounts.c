@@ -215,7 +215,7 @@ static enum err_code check_name(struct reading *r, const struct setting *place, 
     for (const char *c = name; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7F)
             return setting_error(place, r->err, "the account's name holds a control character");
-    for (size_t i = 0; i < r->settings->n_accounts; i++)
+    for (size_t i = 0; r->places && i < r->settings->n_accounts; i++)
         if (strcmp(r->settings->accounts[i].name, name) == 0)
             return setting_error(place, r->err, "the account name \"%s\" is taken by %s", name,
                                  r->places[i]->path);

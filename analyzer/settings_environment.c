@@ -84,10 +84,9 @@ static const char *list_path(const char *name, struct arena *arena)
 }
 
 /* A known path with `*` in it, for each kind of account; NULL: the words are none of them. */
-static const char *starred_path(const char *path, const char *words, struct arena *arena)
+static const char *starred_path(const char *path, const char *star, const char *words,
+                                struct arena *arena)
 {
-    const char *star = strchr(path, '*');
-
     for (size_t i = 0; star[1] != '*' && i < n_account_kinds; i++) {
         const char *sections[] = {account_kinds[i].section, account_kinds[i].collector};
 
@@ -130,12 +129,13 @@ static const char *variable_path(const char *name, struct arena *arena)
         return flag_path(words);
     for (size_t i = 0; i < n_known_settings; i++) {
         const char *path = known_settings[i].path;
+        const char *star = strchr(path, '*');
         bool is_kayenta = strncmp(path, "kayenta.", strlen("kayenta.")) == 0;
 
         if (known_settings[i].use > SETTING_FOLDED || is_native == is_kayenta)
             continue;
-        if (strchr(path, '*'))
-            path = starred_path(path, words, arena);
+        if (star)
+            path = starred_path(path, star, words, arena);
         else if (!spells(words, strlen(words), path))
             path = NULL;
         if (path)
