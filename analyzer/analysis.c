@@ -252,6 +252,7 @@ static json_t *judgement_submission(const struct analysis *analysis, size_t i)
     json_object_set_new(out, "metricSetPairListId", json_string(id_uuid(uuid)));
     json_object_set_new(out, "buildTimeMillis", json_integer(clock_wall_ms()));
     json_object_set_new(out, "interval", json_integer((json_int_t)i + 1));
+    json_object_set_new(out, "canaryAnalysisExecutionId", json_string(analysis->row->id));
     if (json_object_get(analysis->submission, "metricAccounts"))
         json_object_set(out, "metricAccounts",
                         json_object_get(analysis->submission, "metricAccounts"));

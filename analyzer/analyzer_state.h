@@ -55,7 +55,8 @@ struct analyzer {
     struct worker_pool *pool;  /* computes: parses, judges */
     struct worker_pool *steps; /* waits for the store: takes up, saves and ends executions */
     struct scheduler *scheduler;
-    int64_t next_save_mono_ms; /* the scheduler's own */
+    int64_t next_save_mono_ms; /* the scheduler's own, as is the next */
+    bool cannot_claim;         /* said in the log already */
     struct metadata_cache *metadata;
     struct notify *notify;
     struct events *events;

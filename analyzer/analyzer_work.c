@@ -171,10 +171,13 @@ static int64_t claim_due(struct analyzer *analyzer)
         slots_put_back(analyzer, n_slots - n);
         if (err.code)
             break;
+        analyzer->cannot_claim = false;
         if (n == 0)
             return INT64_MAX; /* due, but not to be had until what runs has ended */
     }
-    log_warn(analyzer->log, "no work could be taken up", LOG_STR("error", err.message));
+    if (!analyzer->cannot_claim) /* once, however long it lasts */
+        log_warn(analyzer->log, "no work can be taken up", LOG_STR("error", err.message));
+    analyzer->cannot_claim = true;
     return clock_wall_ms() + CLAIM_RETRY_MS;
 }
 

@@ -132,7 +132,7 @@ struct report_frozen report_freeze(const char *id, const json_t *submission, str
     static const char *const keys[] = {
         "application",        "parentPipelineExecutionId", "config",
         "canaryConfigId",     "canaryExecutionRequest",    "storageAccountName",
-        "metricsAccountName", "configurationAccountName",
+        "metricsAccountName", "configurationAccountName",  "canaryAnalysisExecutionId",
     };
     const json_t *config = json_object_get(submission, "config");
     const char *list_id = json_string_value(json_object_get(submission, "metricSetPairListId"));

@@ -417,6 +417,13 @@ def test_f20_f21_windows_of_an_analysis(serinus):
     assert results[0]["experimentEndTimeMillis"] - results[0]["judgementEndTimeMillis"] == 30 * 60000
 
 
+def test_f20_a_judgement_names_its_analysis(serinus):
+    body = analysed(serinus, ad_hoc(config(), analysis_request()))
+    judgement = serinus.get("/canary/" + body["canaryAnalysisExecutionResult"]["canaryExecutionResults"][0]["executionId"])
+    assert judgement.json()["canaryAnalysisExecutionId"] == body["pipelineId"]
+    assert "canaryAnalysisExecutionId" not in serinus.judge(config(), canary_request())
+
+
 # --- how runs fail ---
 
 def many_metrics(n):
