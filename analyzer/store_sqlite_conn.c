@@ -31,8 +31,8 @@ enum err_code sqlite_damaged(const char *path, const char *detail, struct error 
 {
     return error_because(
         err, ERR_IO, "store_damaged",
-        "the database \"%s\" is damaged (%s); nothing was changed. Put a backup in "
-        "its place, or move it and its -wal file away to start with an empty one",
+        "the database \"%s\" is damaged (%s); nothing was changed. Put a backup in its place "
+        "(serinus store restore), or move all serinus.* files away to start with an empty one",
         path, detail);
 }
 

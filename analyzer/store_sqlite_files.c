@@ -97,8 +97,9 @@ enum err_code store_create_file(struct store *store, struct error *err)
         stat(wal_path, &wal) == 0 && wal.st_size > 0)
         error_because(
             err, ERR_IO, "store_damaged",
-            "the database \"%s\" is empty but has a log; nothing was changed. Put a backup "
-            "in its place, or move both away to start with an empty one",
+            "the database \"%s\" is empty but has a log; nothing was changed. Put a backup in its "
+            "place (serinus store restore), or move all serinus.* files away to start with an "
+            "empty one",
             store->db_path);
 out:
     free(wal_path);

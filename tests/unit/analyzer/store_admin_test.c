@@ -76,6 +76,11 @@ static void put_three(struct fixture *f)
     put(f, "c");
 }
 
+static void put_another(struct fixture *f)
+{
+    put(f, "another");
+}
+
 static void lose_log(struct fixture *f)
 {
     unlink(path_of(f, "serinus.db-wal"));
@@ -401,6 +406,33 @@ static void what_is_no_copy_is_not_restored(void **state)
     assert_true(has(f, "c"));
 }
 
+/* What the service says to do when its database is damaged or emptied. */
+static void a_copy_replaces_what_is_broken(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+    int fd;
+
+    put_three(f);
+    ok(store_backup(f->store, path_of(f, "copy"), &err), &err);
+    shut(f);
+    fd = open(path_of(f, "serinus.db"), O_RDWR);
+    assert_int_equal(9, pwrite(fd, "no SQLite", 9, 0));
+    close(fd);
+    assert_reason(ERR_IO, "store_damaged", store_open(f->dir, NULL, &f->store, &err), &err);
+    ok(store_restore(f->dir, path_of(f, "copy"), NULL, &err), &err);
+    open_store(f);
+    ok(store_check(f->store, &err), &err);
+    assert_true(has(f, "a"));
+    die_after(f, put_another);
+    assert_int_equal(0, truncate(path_of(f, "serinus.db"), 0));
+    assert_reason(ERR_IO, "store_damaged", store_open(f->dir, NULL, &f->store, &err), &err);
+    unlink(path_of(f, "serinus.db.before-restore"));
+    ok(store_restore(f->dir, path_of(f, "copy"), NULL, &err), &err);
+    open_store(f);
+    ok(store_check(f->store, &err), &err);
+}
+
 /* A service whose database was lost goes on with a copy on another machine. */
 static void a_copy_starts_a_new_folder(void **state)
 {
@@ -431,6 +463,7 @@ int main(void)
         WITH_STORE(looking_changes_nothing),
         WITH_STORE(a_copy_holds_all_and_is_private),
         WITH_STORE(what_is_no_copy_is_not_restored),
+        WITH_STORE(a_copy_replaces_what_is_broken),
         WITH_STORE(a_copy_starts_a_new_folder),
     };
 
