@@ -271,6 +271,7 @@ class Serinus:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        simulated_time.forget(self.pid)
         self.session.close()
 
     def stop(self):

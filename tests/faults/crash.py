@@ -10,7 +10,7 @@ import time
 import requests
 from conftest import T0, Serinus, canary_request, demo_config, kayenta_yml, wait_until
 from history import History, analysis_outcome, canary_outcome, judgements, stage_ids
-from simulated_time import FastClock, forget
+from simulated_time import FastClock
 
 RATE = 120
 SIM_START = T0 + 3600
@@ -165,7 +165,6 @@ class CrashRun:
 
     def kill(self):
         self.service.kill()
-        forget(self.service.pid)
         self.history.kills += 1
         self.n_without_progress += 1
 
@@ -273,7 +272,6 @@ class CrashRun:
         """Stop cleanly and look at the database."""
         found = []
         code = self.service.stop()
-        forget(self.service.pid)
         if code != 0:
             found.append(f"the service ended with {code}")
         database = sqlite3.connect(f"file:{self.service.data_dir}/serinus.db?mode=ro", uri=True)
