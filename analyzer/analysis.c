@@ -1,7 +1,6 @@
 #include "analyzer/analysis.h"
 
 #include "analyzer/analysis_report.h"
-#include "analyzer/canary_config.h"
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
@@ -90,13 +89,11 @@ static enum err_code load_judgement(struct analyzer *analyzer, struct analysis *
 {
     struct analysis_judgement *judgement = &analysis->judgements[i];
     struct stored_execution row;
-    json_t *submission, *body = NULL;
+    json_t *body = NULL;
 
     if (store_execution_get(analyzer->store, judgement->execution_id, analysis->arena, &row, err) ||
-        read_json(row.submission, analysis->arena, &submission, err) ||
         (row.body.n_bytes && read_json(row.body, analysis->arena, &body, err)))
         return err->code;
-    judgement->submission = submission;
     judgement->body = body;
     judgement->state = row.state;
     judgement->has_warning = has_few_points(analyzer, analysis, body);
@@ -234,11 +231,13 @@ static enum err_code wait_until(struct analyzer *analyzer, const struct analysis
     return err->code;
 }
 
+/* Nothing is shared with the analysis: the judgement is another thread's from now on. */
 static json_t *judgement_submission(const struct analysis *analysis, size_t i)
 {
     static const char *const keys[] = {"application", "parentPipelineExecutionId",
                                        "storageAccountName", "metricsAccountName"};
     const char *config_id = member_text(analysis->submission, "canaryConfigId");
+    const json_t *accounts = json_object_get(analysis->submission, "metricAccounts");
     json_t *out = json_object();
     char uuid[UUID_BYTES];
 
@@ -253,9 +252,8 @@ static json_t *judgement_submission(const struct analysis *analysis, size_t i)
     json_object_set_new(out, "buildTimeMillis", json_integer(clock_wall_ms()));
     json_object_set_new(out, "interval", json_integer((json_int_t)i + 1));
     json_object_set_new(out, "canaryAnalysisExecutionId", json_string(analysis->row->id));
-    if (json_object_get(analysis->submission, "metricAccounts"))
-        json_object_set(out, "metricAccounts",
-                        json_object_get(analysis->submission, "metricAccounts"));
+    if (accounts)
+        json_object_set_new(out, "metricAccounts", json_deep_copy(accounts));
     return out;
 }
 
@@ -274,7 +272,6 @@ static enum err_code begin_next(struct analyzer *analyzer, struct analysis *anal
     const char *id;
 
     order.submission = judgement_submission(analysis, i);
-    analysis->judgements[i].submission = json_keep(json_incref(order.submission), analysis->arena);
     analysis->judgements[i].state = EXECUTION_ACCEPTED;
     analysis->n_judgements = i + 1;
     order.parent_body = report(analysis, ANALYSIS_RUNNING, NULL);
@@ -340,126 +337,7 @@ out:
     arena_free(arena);
 }
 
-/* --- what the API calls --- */
-
-/* Everything that could stop judgement i is found now, before an id is given out. */
-static enum err_code rehearse(struct analyzer *analyzer, const struct analysis_plan *plan, size_t i,
-                              const json_t *submission, struct error *err)
-{
-    struct arena *arena = arena_create();
-    json_t *json = json_keep(analysis_plan_request(plan, i), arena);
-    struct execution_request *request;
-    struct plan_accounts accounts;
-    struct canary_plan *ignored;
-
-    if (analyzer_plan_accounts(analyzer->settings, submission, arena, &accounts, err) == ERR_OK &&
-        execution_request_decode(json, arena, &request, err) == ERR_OK)
-        (void)(plan_build(json_object_get(submission, "canaryConfig"), request, &accounts, arena,
-                          &ignored, err) == ERR_OK);
-    arena_free(arena);
-    return err->code;
-}
-
-static enum err_code store_accepted(struct analyzer *analyzer, const char *id,
-                                    const struct idempotency *idempotency, json_t *submission,
-                                    const struct analysis_plan *plan, struct arena *arena,
-                                    const char **out_id, struct error *err)
-{
-    const char *config_id = member_text(submission, "canaryConfigId");
-    const char *config_name = member_text(json_object_get(submission, "canaryConfig"), "name");
-    struct acceptance acceptance = {
-        .execution = {.id = id,
-                      .application = member_text(submission, "application"),
-                      .account = member_text(submission, "storageAccountName"),
-                      .parent_id = "",
-                      .config_id = config_id ? config_id : "ad-hoc",
-                      .config_name = config_name ? config_name : "",
-                      .kind = EXECUTION_ANALYSIS,
-                      .state = EXECUTION_ACCEPTED,
-                      .created_unix_ms =
-                          json_integer_value(json_object_get(submission, "buildTimeMillis")),
-                      .verdict = "",
-                      .score = NAN},
-        .idempotency = idempotency,
-    };
-    const struct analysis analysis = {
-        .arena = arena, .row = &acceptance.execution, .submission = submission, .plan = *plan};
-    int64_t now_unix_ms = clock_wall_ms();
-    struct lease none;
-
-    acceptance.execution.due_unix_ms = analysis_plan_next_unix_ms(plan, 0, now_unix_ms);
-    if (acceptance.execution.due_unix_ms == 0)
-        acceptance.execution.due_unix_ms = now_unix_ms;
-    acceptance.execution.submission = str_of(json_write_arena(submission, arena));
-    acceptance.execution.body = report(&analysis, ANALYSIS_RUNNING, NULL);
-    if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK) {
-        if (strcmp(*out_id, id) == 0)
-            analyzer_tell(analyzer, EVENT_ACCEPTED, &acceptance.execution);
-        scheduler_nudge(analyzer->scheduler);
-    }
-    return err->code;
-}
-
-static json_t *submission_make(const struct analysis_start *start, json_t *config,
-                               json_t *metric_accounts, const struct analysis_plan *plan,
-                               const struct settings_account *metrics,
-                               const struct settings_account *storage, int64_t now_unix_ns)
-{
-    const struct canary_start *canary = &start->canary;
-    json_t *out = json_object();
-
-    json_object_set_new(out, "application",
-                        json_string(canary->application ? canary->application : "ad-hoc"));
-    json_object_set_new(out, "user",
-                        json_string(start->user && *start->user ? start->user : "anonymous"));
-    json_set_text(out, "parentPipelineExecutionId", canary->parent_pipeline_execution_id);
-    json_set_text(out, "canaryConfigId", canary->canary_config_id);
-    json_object_set(out, "canaryConfig", config);
-    if (metric_accounts)
-        json_object_set_new(out, "metricAccounts", metric_accounts);
-    json_object_set(out, "canaryAnalysisExecutionRequest", plan->request);
-    json_object_set_new(out, "buildTimeMillis", json_integer(now_unix_ns / NS_PER_MS));
-    json_object_set_new(out, "acceptedUnixNanos", json_integer(now_unix_ns));
-    json_object_set_new(out, "storageAccountName", json_string(storage->name));
-    json_object_set_new(out, "metricsAccountName", json_string(metrics->name));
-    return out;
-}
-
-enum err_code analyzer_analysis_start(struct analyzer *analyzer, const struct analysis_start *start,
-                                      struct arena *arena, const char **out_id, struct error *err)
-{
-    const struct canary_start *canary = &start->canary;
-    const struct settings_account *metrics, *storage, *configuration = NULL;
-    int64_t now_unix_ns = clock_wall_ms() * NS_PER_MS; /* Kayenta's times have milliseconds */
-    struct analysis_plan plan;
-    char id[ULID_BYTES];
-    json_t *config, *accounts = NULL, *submission;
-
-    if (atomic_load(&analyzer->is_draining))
-        return error_because(err, ERR_BUSY, "draining", "the service is stopping; try again later");
-    if (settings_account_find(analyzer->settings, canary->metrics_account, ROLE_METRICS, &metrics,
-                              err) ||
-        settings_account_find(analyzer->settings, canary->storage_account, ROLE_OBJECTS, &storage,
-                              err) ||
-        (canary->canary_config_id &&
-         settings_account_find(analyzer->settings, canary->configuration_account,
-                               ROLE_CONFIGURATIONS, &configuration, err)) ||
-        analyzer_start_config(analyzer, canary, configuration ? configuration->name : NULL, &config,
-                              &accounts, err))
-        return err->code;
-    json_keep(config, arena);
-    if (analysis_plan_make(canary->execution_request, now_unix_ns, arena, &plan, err)) {
-        json_decref(accounts);
-        return err->code;
-    }
-    submission = json_keep(
-        submission_make(start, config, accounts, &plan, metrics, storage, now_unix_ns), arena);
-    if (rehearse(analyzer, &plan, 0, submission, err) ||
-        rehearse(analyzer, &plan, plan.n_judgements - 1, submission, err)) /* the longest window */
-        return err->code;
-    return store_accepted(analyzer, id_ulid(now_unix_ns / NS_PER_MS, id), canary->idempotency,
-                          submission, &plan, arena, out_id, err);
-}
+/* --- reading and cancelling --- */
 
 static enum err_code get(struct analyzer *analyzer, const char *id, struct arena *arena,
                          struct stored_execution *out, struct error *err)
@@ -482,6 +360,22 @@ enum err_code analyzer_analysis_get(struct analyzer *analyzer, const char *id, s
     return err->code;
 }
 
+/* Those that run, which may be one more than the analysis had begun when it was read. */
+static void cancel_judgements(struct analyzer *analyzer, const char *id, struct arena *arena,
+                              struct error *err)
+{
+    const struct execution_filter filter = {.parent_id = id,
+                                            .states = 1u << EXECUTION_ACCEPTED,
+                                            .limit = ANALYSIS_MAX_JUDGEMENTS,
+                                            .is_brief = true};
+    struct stored_execution *rows;
+    size_t n;
+
+    if (store_execution_list(analyzer->store, &filter, arena, &rows, &n, err) == ERR_OK)
+        for (size_t i = 0; i < n && !err->code; i++)
+            (void)(analyzer_execution_cancel(analyzer, rows[i].id, err) == ERR_OK);
+}
+
 enum err_code analyzer_analysis_cancel(struct analyzer *analyzer, const char *id, struct error *err)
 {
     struct arena *arena = arena_create();
@@ -490,13 +384,10 @@ enum err_code analyzer_analysis_cancel(struct analyzer *analyzer, const char *id
 
     if (get(analyzer, id, arena, &row, err) == ERR_OK && row.state == EXECUTION_ACCEPTED &&
         read_row(&row, arena, &analysis, err) == ERR_OK) {
-        size_t n = analysis.n_judgements;
-
         if (end(analyzer, &analysis, ANALYSIS_CANCELED, NULL, NULL, err) == ERR_CONFLICT)
             *err = (struct error){0}; /* it has just ended by itself */
-        else if (!err->code && n && analysis.judgements[n - 1].state == EXECUTION_ACCEPTED)
-            (void)(analyzer_execution_cancel(analyzer, analysis.judgements[n - 1].execution_id,
-                                             err) == ERR_OK);
+        else if (!err->code)
+            cancel_judgements(analyzer, id, arena, err);
     }
     arena_free(arena);
     return err->code;

@@ -10,8 +10,7 @@ enum analysis_status { ANALYSIS_RUNNING, ANALYSIS_SUCCEEDED, ANALYSIS_TERMINAL, 
 /* One judgement that has been started. */
 struct analysis_judgement {
     const char *execution_id;
-    const json_t *submission; /* what was frozen when it was accepted */
-    const json_t *body;       /* its own answer; NULL while it runs */
+    const json_t *body; /* its own answer; NULL while it runs */
     enum execution_state state;
     double score;     /* 0 unless it succeeded */
     bool has_warning; /* a metric has fewer than 50 baseline points */

@@ -308,7 +308,7 @@ def test_h35_unknown_paths(service, target):
     assert answer.json()["instance"] == answer.json()["path"] == target
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "abc", "1e3", "999999999999", "", "201"])
+@pytest.mark.parametrize("limit", ["0", "-1", "abc", "1e3", "999999999999", "201"])
 def test_h36_limits_of_paging(service, limit):
     answer = get(service, f"/canary/executions?limit={limit}")
     refused(answer, 400, code="bad_parameter")
