@@ -4,9 +4,11 @@
 #include "base/json.h"
 #include "base/number.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum err_code cli_read_document(const char *path, json_t **out, struct error *err)
 {
@@ -17,6 +19,36 @@ enum err_code cli_read_document(const char *path, json_t **out, struct error *er
         error_context(err, "%s", path);
     strbuf_clear(&text);
     return err->code;
+}
+
+int cli_write_text(const struct cli_command *command, struct str text, const char *path)
+{
+    FILE *file = path ? fopen(path, "w") : stdout;
+    bool is_written;
+
+    if (!file)
+        return cli_fail(command, EXIT_CANNOT_CREATE, "cannot create %s: %s", path, strerror(errno));
+    is_written = fwrite(text.bytes, 1, text.n_bytes, file) == text.n_bytes;
+    if (path)
+        is_written = fclose(file) == 0 && is_written;
+    else
+        is_written = fflush(file) == 0 && is_written;
+    if (is_written)
+        return EXIT_PASS;
+    if (path)
+        unlink(path); /* half a document is worse than none */
+    return cli_fail(command, EXIT_IO, "cannot write %s", path ? path : "standard output");
+}
+
+int cli_write_json(const struct cli_command *command, const json_t *json, const char *path)
+{
+    struct strbuf text = {0};
+    int exit_code;
+
+    json_write_pretty(json, &text);
+    exit_code = cli_write_text(command, strbuf_view(&text), path);
+    strbuf_clear(&text);
+    return exit_code;
 }
 
 static enum err_code threshold(const struct cli_command *command, const struct cli_args *args,

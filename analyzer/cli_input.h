@@ -11,6 +11,12 @@
 /* A JSON or YAML file, told apart by content. *out is owned by the caller. */
 MUST_CHECK enum err_code cli_read_document(const char *path, json_t **out, struct error *err);
 
+/* Write the text to a file, or to standard output (path NULL). Returns the exit code, after saying
+ * what went wrong; half a file is not left behind. */
+int cli_write_text(const struct cli_command *command, struct str text, const char *path);
+/* The same for a document, indented. */
+int cli_write_json(const struct cli_command *command, const json_t *json, const char *path);
+
 /* {pass, marginal}, each from its flag, else from `given`, else from the config's classifier, else
  * the default, which is said on stderr. A new object in *out. Errors: ERR_INVALID naming the flag.
  */

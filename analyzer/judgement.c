@@ -2,6 +2,7 @@
 
 #include "analyzer/codec/policy_json.h"
 #include "analyzer/mix.h"
+#include "analyzer/series_check.h"
 
 #include <string.h>
 
@@ -28,14 +29,46 @@ static void append_pairs(struct judgement *out, const struct metric_pair *pairs,
     out->n_pairs += n_pairs;
 }
 
+/* Without data on one side a metric is no more than Nodata, unless its gaps are replaced: then it
+ * passes, and Kayenta's pairs are something to judge. */
+static bool replaces_gaps(const json_t *metric)
+{
+    const json_t *settings = json_object_get(metric, "analysisConfigurations");
+    const char *strategy =
+        json_string_value(json_object_get(json_object_get(settings, "canary"), "nanStrategy"));
+
+    return strategy && strcmp(strategy, "replace") == 0;
+}
+
+static enum err_code read_pairing(const json_t *config, bool *is_kayenta, struct error *err)
+{
+    const json_t *judge = json_object_get(config, "judge");
+    const json_t *pairing =
+        json_object_get(json_object_get(judge, "judgeConfigurations"), PAIRING_KEY);
+    const char *word = json_string_value(pairing);
+
+    *is_kayenta = word && strcmp(word, PAIRING_KAYENTA) == 0;
+    if (!pairing || *is_kayenta || (word && strcmp(word, PAIRING_LABELS) == 0))
+        return ERR_OK;
+    error_set(err, ERR_INVALID,
+              "how series are paired must be \"" PAIRING_LABELS "\" or \"" PAIRING_KAYENTA "\"");
+    return error_point(err, "/judge/judgeConfigurations/" PAIRING_KEY);
+}
+
 enum err_code judgement_mix(const char *seed, const json_t *config,
                             const struct metric_set_list sets[N_SIDES], struct arena *arena,
                             struct judgement *out, struct error *err)
 {
+    bool is_kayenta;
     json_t *metric;
     size_t i;
 
+    if (read_pairing(config, &is_kayenta, err))
+        return err->code;
     json_array_foreach (json_object_get(config, "metrics"), i, metric) {
+        enum mix_rescue rescue = is_kayenta              ? MIX_AS_KAYENTA
+                                 : replaces_gaps(metric) ? MIX_RESCUE_ERRORS
+                                                         : MIX_RESCUE;
         const char *name = json_string_value(json_object_get(metric, "name"));
         struct metric_set_list control, experiment;
         struct metric_pair *pairs;
@@ -45,7 +78,7 @@ enum err_code judgement_mix(const char *seed, const json_t *config,
             return error_set(err, ERR_INVALID, "metric %zu of the config has no name", i);
         control = sets_named(&sets[SIDE_CONTROL], name, arena);
         experiment = sets_named(&sets[SIDE_EXPERIMENT], name, arena);
-        if (mix_pairs(seed, name, &control, &experiment, arena, &pairs, &n_pairs, err))
+        if (mix_pairs(seed, name, rescue, &control, &experiment, arena, &pairs, &n_pairs, err))
             return err->code;
         append_pairs(out, pairs, n_pairs, arena);
     }
@@ -64,32 +97,65 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
     return judge_run(judge, &out->input, arena, &out->result, err);
 }
 
+struct warnings {
+    struct arena *arena;
+    const char **list;
+    size_t n, capacity;
+};
+
+static void warn(void *ctx, const char *text)
+{
+    struct warnings *warnings = ctx;
+
+    if (warnings->n + 1 >= warnings->capacity) { /* the last one stays NULL */
+        size_t capacity = warnings->capacity ? warnings->capacity * 2 : 16;
+        const char **list = arena_array(warnings->arena, const char *, capacity);
+
+        if (warnings->n)
+            memcpy(list, warnings->list, warnings->n * sizeof(*list));
+        warnings->list = list;
+        warnings->capacity = capacity;
+    }
+    warnings->list[warnings->n++] = text;
+}
+
+static void warn_of_result(const struct metric_result *metric, struct warnings *out)
+{
+    const char *name = metric->pair->name;
+
+    for (int side = 0; side < N_SIDES; side++) {
+        size_t n_points = metric->stats[side].count;
+
+        if (n_points == 0 || n_points >= JUDGEMENT_FEW_POINTS)
+            continue;
+        warn(out, arena_printf(out->arena,
+                               "metric \"%s\" has only %zu %s points; fewer than %u reduce "
+                               "confidence in its verdict: take a longer window or a smaller step",
+                               name, n_points, side == SIDE_CONTROL ? "baseline" : "canary",
+                               JUDGEMENT_FEW_POINTS));
+        break; /* one sentence is enough */
+    }
+    if (metric->is_unit_too_small)
+        warn(out, arena_printf(out->arena,
+                               "metric \"%s\": values are small against the solver's absolute "
+                               "tolerance 1e-4; rescale the query (for example to percent)",
+                               name));
+}
+
 const char *const *judgement_warnings(const struct judgement *judgement, struct arena *arena)
 {
     const struct judge_result *result = &judgement->result;
-    const char **out =
-        arena_array(arena, const char *, result->n_results * 2 + result->n_groups + 1);
-    size_t n = 0;
+    struct warnings out = {.arena = arena};
 
     for (size_t i = 0; i < result->n_groups; i++)
         if (!result->groups[i].has_data)
-            out[n++] =
-                arena_printf(arena, "group \"%s\" has no data and counts as 100 in the score",
-                             result->groups[i].name);
-    for (size_t i = 0; i < result->n_results; i++) {
-        const struct metric_result *metric = &result->results[i];
-        size_t n_control = metric->stats[SIDE_CONTROL].count;
-
-        if (n_control > 0 && n_control < JUDGEMENT_FEW_POINTS)
-            out[n++] = arena_printf(arena,
-                                    "metric \"%s\" has only %zu baseline points; fewer than %u "
-                                    "reduce confidence in its verdict",
-                                    metric->pair->name, n_control, JUDGEMENT_FEW_POINTS);
-        if (metric->is_unit_too_small)
-            out[n++] = arena_printf(arena,
-                                    "metric \"%s\": values are small against the solver's absolute "
-                                    "tolerance 1e-4; rescale the query (for example to percent)",
-                                    metric->pair->name);
-    }
-    return out;
+            warn(&out,
+                 arena_printf(arena, "group \"%s\" has no data and counts as 100 in the score",
+                              result->groups[i].name));
+    for (size_t i = 0; i < result->n_results; i++)
+        warn_of_result(&result->results[i], &out);
+    series_warn(judgement->pairs, judgement->n_pairs, arena, warn, &out);
+    if (!out.list)
+        out.list = arena_array(arena, const char *, 1);
+    return out.list;
 }

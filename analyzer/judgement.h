@@ -17,7 +17,9 @@ struct judgement {
 };
 
 /* Pair the sets of every metric of the config, in the config's order. `sets` holds all sets of a
- * side, matched to metrics by name; `seed` makes the ids (mix.h). Errors: as mix_pairs(). */
+ * side, matched to metrics by name; `seed` makes the ids (mix.h). Where Kayenta finds nothing to
+ * judge, the label that separates the sides is left out, unless the config says otherwise (mix.h,
+ * PAIRING_KEY). Errors: as mix_pairs(); a word for the pairing that is not known. */
 MUST_CHECK enum err_code judgement_mix(const char *seed, const json_t *config,
                                        const struct metric_set_list sets[N_SIDES],
                                        struct arena *arena, struct judgement *out,
@@ -30,7 +32,8 @@ MUST_CHECK enum err_code judgement_judge(const json_t *config, const json_t *thr
                                          struct error *err);
 
 /* What a reader should know before trusting the verdict, one sentence each: groups without data,
- * fewer than 50 points, values too small for the solver. NULL-terminated, in `arena`. */
+ * fewer than 50 points, values too small for the solver, and what series_warn() finds in the pairs.
+ * NULL-terminated, in `arena`. */
 const char *const *judgement_warnings(const struct judgement *judgement, struct arena *arena);
 
 #endif

@@ -29,20 +29,26 @@ static const char *keys_text(const struct tag_map *keys, struct arena *arena)
     return text;
 }
 
-static enum err_code check_tags(const struct metric_set_list *control,
-                                const struct metric_set_list *experiment, struct arena *arena,
-                                struct error *err)
+/* The keys that are to be the same on both sides, and are not. */
+static bool keys_differ(const struct metric_set_list *const sides[N_SIDES], struct arena *arena,
+                        struct tag_map out_keys[N_SIDES])
 {
-    struct tag_map control_keys = {0}, experiment_keys = {0};
+    for (int side = 0; side < N_SIDES; side++)
+        list_keys(sides[side], arena, &out_keys[side]);
+    return out_keys[0].n_items && out_keys[1].n_items && !tag_map_equal(&out_keys[0], &out_keys[1]);
+}
 
-    list_keys(control, arena, &control_keys);
-    list_keys(experiment, arena, &experiment_keys);
-    if (control_keys.n_items && experiment_keys.n_items &&
-        !tag_map_equal(&control_keys, &experiment_keys))
+static enum err_code check_tags(const struct metric_set_list *const sides[N_SIDES],
+                                struct arena *arena, struct error *err)
+{
+    struct tag_map keys[N_SIDES] = {0};
+
+    if (keys_differ(sides, arena, keys))
         return error_because(err, ERR_INVALID, "tags_differ",
                              "Control metrics have different tag keys than the experiment tag set "
                              "(%s != %s).",
-                             keys_text(&control_keys, arena), keys_text(&experiment_keys, arena));
+                             keys_text(&keys[SIDE_CONTROL], arena),
+                             keys_text(&keys[SIDE_EXPERIMENT], arena));
     return ERR_OK;
 }
 
@@ -120,9 +126,113 @@ static enum err_code check_lengths(const struct metric_set_list *list, struct er
     return ERR_OK;
 }
 
+/* --- the label that separates the sides --- */
+
+static bool has_value(const struct metric_set *set)
+{
+    for (size_t i = 0; i < set->n_values; i++)
+        if (isfinite(set->values[i]))
+            return true;
+    return false;
+}
+
+/* Does any set get a partner? */
+static bool has_partners(const struct metric_set_list *const sides[N_SIDES], bool with_values)
+{
+    const struct metric_set_list *control = sides[SIDE_CONTROL];
+
+    if (has_untagged(control) != has_untagged(sides[SIDE_EXPERIMENT]))
+        return false;
+    for (size_t i = 0; i < control->n_sets; i++) {
+        const struct metric_set *partner =
+            find_tags(sides[SIDE_EXPERIMENT], &control->sets[i].tags);
+
+        if (partner && (!with_values || (has_value(&control->sets[i]) && has_value(partner))))
+            return true;
+    }
+    return false;
+}
+
+/* The value that the key has in all sets of a side, NULL where none has it. False: it varies. */
+static bool is_constant(const struct metric_set_list *list, const char *key, const char **out)
+{
+    *out = tag_map_get(&list->sets[0].tags, key);
+    for (size_t i = 1; i < list->n_sets; i++) {
+        const char *value = tag_map_get(&list->sets[i].tags, key);
+
+        if (!value != !*out || (value && strcmp(value, *out) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* The one key that separates the sides, with its value on each, NULL where it is absent. False:
+ * there is none, or more than one. */
+static bool find_separating(const struct metric_set_list *const sides[N_SIDES],
+                            const struct tag_map *keys, struct tag out[N_SIDES])
+{
+    size_t n_keys = 0;
+
+    for (size_t i = 0; i < keys->n_items; i++) {
+        const char *key = keys->items[i].key, *values[N_SIDES];
+
+        if (!is_constant(sides[0], key, &values[0]) || !is_constant(sides[1], key, &values[1]) ||
+            (values[0] && values[1] && strcmp(values[0], values[1]) == 0))
+            continue;
+        n_keys++;
+        for (int side = 0; side < N_SIDES; side++)
+            out[side] = (struct tag){key, values[side]};
+    }
+    return n_keys == 1;
+}
+
+/* The side's sets without that label. */
+static struct metric_set_list without_label(const struct metric_set_list *list,
+                                            const struct tag *label, struct arena *arena)
+{
+    const char *text = label->value ? arena_printf(arena, "%s=\"%s\"", label->key, label->value)
+                                    : arena_printf(arena, "no %s", label->key);
+    struct metric_set_list out = {.arena = arena};
+
+    for (size_t i = 0; i < list->n_sets; i++) {
+        const struct metric_set *from = &list->sets[i];
+        struct metric_set *set = metric_set_list_add(&out);
+
+        *set = *from;
+        set->tags = set->attributes = (struct tag_map){0};
+        for (size_t t = 0; t < from->tags.n_items; t++)
+            if (strcmp(from->tags.items[t].key, label->key) != 0)
+                tag_map_put(&set->tags, arena, from->tags.items[t].key, from->tags.items[t].value);
+        for (size_t t = 0; t < from->attributes.n_items; t++)
+            tag_map_put(&set->attributes, arena, from->attributes.items[t].key,
+                        from->attributes.items[t].value);
+        tag_map_put(&set->attributes, arena, PAIRING_ATTRIBUTE, text);
+    }
+    return out;
+}
+
+/* Both sides without the label that separates them, if that makes pairs of them. */
+static bool rescue_sides(const struct metric_set_list *const sides[N_SIDES], struct arena *arena,
+                         struct metric_set_list out[N_SIDES])
+{
+    const struct metric_set_list *const rescued[N_SIDES] = {&out[0], &out[1]};
+    struct tag_map all_keys = {0}, keys[N_SIDES] = {0};
+    struct tag labels[N_SIDES] = {0};
+
+    for (int side = 0; side < N_SIDES; side++)
+        list_keys(sides[side], arena, &all_keys);
+    if (!find_separating(sides, &all_keys, labels))
+        return false;
+    for (int side = 0; side < N_SIDES; side++)
+        out[side] = without_label(sides[side], &labels[side], arena);
+    return !keys_differ(rescued, arena, keys) && has_partners(rescued, true);
+}
+
+/* --- pairs --- */
+
 struct mixer {
     const char *seed, *metric_name;
-    const struct metric_set_list *sides[N_SIDES];
+    const struct metric_set_list *const *sides; /* N_SIDES */
     struct arena *arena;
     struct metric_pair *pairs;
     size_t n_pairs;
@@ -145,18 +255,42 @@ static void add_pair(struct mixer *mixer, const struct tag_map *tags,
         fill_side(&pair->sides[side], sets[side], &mixer->sides[side]->sets[0], mixer->arena);
 }
 
-enum err_code mix_pairs(const char *seed, const char *metric_name,
+static void add_pairs(struct mixer *mixer)
+{
+    const struct metric_set_list *control = mixer->sides[SIDE_CONTROL];
+    const struct metric_set_list *experiment = mixer->sides[SIDE_EXPERIMENT];
+    bool control_untagged = has_untagged(control), experiment_untagged = has_untagged(experiment);
+
+    if (control_untagged && !experiment_untagged) {
+        for (size_t i = 0; i < experiment->n_sets; i++)
+            add_pair(mixer, &experiment->sets[i].tags, NULL, &experiment->sets[i]);
+    } else if (experiment_untagged && !control_untagged) {
+        for (size_t i = 0; i < control->n_sets; i++)
+            add_pair(mixer, &control->sets[i].tags, &control->sets[i], NULL);
+    } else {
+        for (size_t i = 0; i < control->n_sets; i++)
+            add_pair(mixer, &control->sets[i].tags, &control->sets[i],
+                     find_tags(experiment, &control->sets[i].tags));
+        for (size_t i = 0; i < experiment->n_sets; i++)
+            add_pair(mixer, &experiment->sets[i].tags,
+                     find_tags(control, &experiment->sets[i].tags), &experiment->sets[i]);
+    }
+}
+
+enum err_code mix_pairs(const char *seed, const char *metric_name, enum mix_rescue rescue,
                         const struct metric_set_list *control,
                         const struct metric_set_list *experiment, struct arena *arena,
                         struct metric_pair **out, size_t *n_out, struct error *err)
 {
+    const struct metric_set_list *sides[N_SIDES] = {control, experiment};
     struct mixer mixer = {
         .seed = seed,
         .metric_name = metric_name,
-        .sides = {control, experiment},
+        .sides = sides,
         .arena = arena,
     };
-    bool control_untagged = has_untagged(control), experiment_untagged = has_untagged(experiment);
+    struct metric_set_list rescued[N_SIDES];
+    struct tag_map keys[N_SIDES] = {0};
 
     if (control->n_sets == 0 || experiment->n_sets == 0)
         return error_because(err, ERR_INVALID, "no_metrics_found",
@@ -164,24 +298,19 @@ enum err_code mix_pairs(const char *seed, const char *metric_name,
                              "placeholder.",
                              side_name(control->n_sets ? SIDE_EXPERIMENT : SIDE_CONTROL),
                              metric_name);
-    if (check_lengths(control, err) || check_lengths(experiment, err) ||
-        check_tags(control, experiment, arena, err))
+    if (check_lengths(control, err) || check_lengths(experiment, err))
+        return err->code;
+    if (rescue != MIX_AS_KAYENTA &&
+        (keys_differ(sides, arena, keys) ||
+         (rescue == MIX_RESCUE && !has_partners(sides, false))) &&
+        rescue_sides(sides, arena, rescued)) {
+        sides[SIDE_CONTROL] = &rescued[SIDE_CONTROL];
+        sides[SIDE_EXPERIMENT] = &rescued[SIDE_EXPERIMENT];
+    }
+    if (check_tags(sides, arena, err))
         return err->code;
     mixer.pairs = arena_array(arena, struct metric_pair, control->n_sets + experiment->n_sets);
-    if (control_untagged && !experiment_untagged) {
-        for (size_t i = 0; i < experiment->n_sets; i++)
-            add_pair(&mixer, &experiment->sets[i].tags, NULL, &experiment->sets[i]);
-    } else if (experiment_untagged && !control_untagged) {
-        for (size_t i = 0; i < control->n_sets; i++)
-            add_pair(&mixer, &control->sets[i].tags, &control->sets[i], NULL);
-    } else {
-        for (size_t i = 0; i < control->n_sets; i++)
-            add_pair(&mixer, &control->sets[i].tags, &control->sets[i],
-                     find_tags(experiment, &control->sets[i].tags));
-        for (size_t i = 0; i < experiment->n_sets; i++)
-            add_pair(&mixer, &experiment->sets[i].tags,
-                     find_tags(control, &experiment->sets[i].tags), &experiment->sets[i]);
-    }
+    add_pairs(&mixer);
     *out = mixer.pairs;
     *n_out = mixer.n_pairs;
     return ERR_OK;

@@ -39,7 +39,7 @@ static enum err_code flag_duration(const struct cli_args *args, const char *name
 /* --start/--end, or --last back from --end, which is now unless given. An end of "now" is cut down
  * to a whole step, so that the last point is one the store has. */
 static enum err_code flag_window(const struct cli_args *args, int64_t now_unix_ns, int64_t step_s,
-                                 struct window *out, struct error *err)
+                                 const char *default_last, struct window *out, struct error *err)
 {
     int64_t last_s;
 
@@ -49,6 +49,8 @@ static enum err_code flag_window(const struct cli_args *args, int64_t now_unix_n
         return err->code;
     if (out->has_start && last_s)
         return error_because(err, ERR_INVALID, "usage", "--start and --last exclude each other");
+    if (!out->has_start && !last_s && default_last && duration_parse(default_last, &last_s, err))
+        return err->code;
     if (!out->has_end && (out->has_start || last_s)) {
         int64_t now_s = now_unix_ns / NS_PER_S;
 
@@ -148,13 +150,13 @@ static enum err_code set_scopes(json_t *request, const struct cli_args *args, co
     return ERR_OK;
 }
 
-enum err_code run_request_build(const struct cli_command *command, const struct cli_args *args,
-                                const json_t *config, int64_t now_unix_ns, json_t **out,
+enum err_code run_request_build(const struct cli_args *args, const json_t *config,
+                                int64_t now_unix_ns, const char *default_last, json_t **out,
                                 struct error *err)
 {
     const char *file = cli_value(args, "request");
     struct window window = {0};
-    json_t *request, *thresholds;
+    json_t *request;
     int64_t step_s;
 
     if (!file && (!cli_value(args, "baseline") || !cli_value(args, "canary")))
@@ -162,7 +164,7 @@ enum err_code run_request_build(const struct cli_command *command, const struct 
                              "name both sides with --baseline SCOPE and --canary SCOPE, or give a "
                              "--request FILE");
     if (flag_duration(args, "step", STEP_DEFAULT_S, &step_s, err) ||
-        flag_window(args, now_unix_ns, step_s, &window, err))
+        flag_window(args, now_unix_ns, step_s, file ? NULL : default_last, &window, err))
         return err->code;
     if (!file && !window.has_start)
         return error_because(err, ERR_INVALID, "usage",
@@ -171,13 +173,10 @@ enum err_code run_request_build(const struct cli_command *command, const struct 
         request = json_object();
     else if (cli_read_document(file, &request, err))
         return err->code;
-    if (set_scopes(request, args, config, &window, step_s, err) ||
-        cli_thresholds(command, args, json_object_get(request, "thresholds"), config, &thresholds,
-                       err)) {
+    if (set_scopes(request, args, config, &window, step_s, err)) {
         json_decref(request);
         return err->code;
     }
-    json_object_set_new(request, "thresholds", thresholds);
     *out = request;
     return ERR_OK;
 }

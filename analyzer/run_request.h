@@ -1,4 +1,5 @@
-/* analyzer/run_request.h -- the execution request that the flags of `serinus run` describe. */
+/* analyzer/run_request.h -- the execution request that the flags of `serinus run` and its kin
+ * describe. */
 #ifndef ANALYZER_RUN_REQUEST_H
 #define ANALYZER_RUN_REQUEST_H
 
@@ -6,10 +7,13 @@
 #include <jansson.h>
 
 /* The --request file, if any, with the flags put over it; one pair of scopes for every scope name
- * the config's metrics use. A new object in *out. Errors: ERR_INVALID naming the flag, and what
- * reading the file gives. */
-MUST_CHECK enum err_code run_request_build(const struct cli_command *command,
-                                           const struct cli_args *args, const json_t *config,
-                                           int64_t now_unix_ns, json_t **out, struct error *err);
+ * the config's metrics use. Thresholds are left to the caller. A new object in *out.
+ *
+ * default_last  the window, "1h", where there is neither a file nor a flag for it; NULL: refused
+ *
+ * Errors: ERR_INVALID naming the flag, and what reading the file gives. */
+MUST_CHECK enum err_code run_request_build(const struct cli_args *args, const json_t *config,
+                                           int64_t now_unix_ns, const char *default_last,
+                                           json_t **out, struct error *err);
 
 #endif

@@ -29,6 +29,7 @@ static void add(struct metric_set_list *list, const char *key, const char *value
 
 struct fixture {
     struct arena *arena;
+    enum mix_rescue rescue; /* MIX_RESCUE: nothing below may change by it */
     struct metric_set_list sides[N_SIDES];
     struct metric_pair *pairs;
     size_t n_pairs;
@@ -41,14 +42,15 @@ static struct fixture *fixture_create(void)
     struct fixture *f = arena_new(arena, struct fixture);
 
     f->arena = arena;
+    f->rescue = MIX_RESCUE;
     f->sides[0].arena = f->sides[1].arena = arena;
     return f;
 }
 
 static enum err_code mix(struct fixture *f)
 {
-    return mix_pairs("seed", "cpu", &f->sides[SIDE_CONTROL], &f->sides[SIDE_EXPERIMENT], f->arena,
-                     &f->pairs, &f->n_pairs, &f->err);
+    return mix_pairs("seed", "cpu", f->rescue, &f->sides[SIDE_CONTROL], &f->sides[SIDE_EXPERIMENT],
+                     f->arena, &f->pairs, &f->n_pairs, &f->err);
 }
 
 static void equal_tags_go_together(void **state)
@@ -187,11 +189,127 @@ static void ids_depend_on_the_seed_and_the_tags_alone(void **state)
     assert_int_equal(ERR_OK, mix(b));
     assert_string_equal(a->pairs[0].id, b->pairs[0].id);
     assert_int_equal(36, strlen(a->pairs[0].id));
-    assert_int_equal(ERR_OK, mix_pairs("other", "cpu", &a->sides[0], &a->sides[1], a->arena, &other,
-                                       &n_other, &a->err));
+    assert_int_equal(ERR_OK, mix_pairs("other", "cpu", MIX_RESCUE, &a->sides[0], &a->sides[1],
+                                       a->arena, &other, &n_other, &a->err));
     assert_string_not_equal(a->pairs[0].id, other[0].id);
     arena_free(a->arena);
     arena_free(b->arena);
+}
+
+/* --- what is rescued, and what is not --- */
+
+static void tag(struct fixture *f, int side, size_t i, const char *key, const char *value)
+{
+    tag_map_put(&f->sides[side].sets[i].tags, f->arena, key, value);
+}
+
+static void the_label_that_separates_the_sides_is_left_out(void **state)
+{
+    struct fixture *f = fixture_create();
+    static const char *const codes[] = {"200", "500"};
+
+    (void)state;
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+            add(&f->sides[side], "version", side ? "v42" : "v41", 3, 3);
+            tag(f, side, i, "code", codes[side ? 1 - i : i]);
+        }
+    add(&f->sides[1], "version", "v42", 3, 3);
+    tag(f, 1, 2, "code", "503");
+    assert_int_equal(ERR_OK, mix(f));
+    assert_int_equal(3, f->n_pairs);
+    assert_int_equal(1, f->pairs[0].tags.n_items);
+    assert_string_equal("200", tag_map_get(&f->pairs[0].tags, "code"));
+    assert_near(1, f->pairs[0].sides[0].values[0], 0);
+    assert_near(1, f->pairs[0].sides[1].values[0], 0);
+    assert_string_equal("version=\"v41\"",
+                        tag_map_get(&f->pairs[0].sides[0].attributes, PAIRING_ATTRIBUTE));
+    assert_string_equal("version=\"v42\"",
+                        tag_map_get(&f->pairs[0].sides[1].attributes, PAIRING_ATTRIBUTE));
+    assert_true(isnan(f->pairs[2].sides[0].values[0])); /* nobody has its code */
+    arena_free(f->arena);
+}
+
+static void kayentas_way_leaves_them_apart(void **state)
+{
+    struct fixture *f = fixture_create();
+
+    (void)state;
+    add(&f->sides[0], "version", "v41", 3, 3);
+    add(&f->sides[1], "version", "v42", 3, 3);
+    for (f->rescue = MIX_AS_KAYENTA; f->rescue <= MIX_RESCUE_ERRORS; f->rescue++) {
+        assert_int_equal(ERR_OK, mix(f));
+        assert_int_equal(2, f->n_pairs);
+        assert_string_equal("v41", tag_map_get(&f->pairs[0].tags, "version"));
+        assert_true(isnan(f->pairs[0].sides[1].values[0]));
+        assert_null(tag_map_get(&f->pairs[0].sides[0].attributes, PAIRING_ATTRIBUTE));
+    }
+    assert_int_equal(ERR_OK, mix(f)); /* MIX_RESCUE */
+    assert_int_equal(1, f->n_pairs);
+    assert_int_equal(0, f->pairs[0].tags.n_items);
+    arena_free(f->arena);
+}
+
+static void a_label_of_one_side_alone_is_left_out(void **state)
+{
+    struct fixture *f = fixture_create();
+
+    (void)state;
+    add(&f->sides[0], "code", "200", 3, 3);
+    add(&f->sides[1], "code", "200", 3, 3);
+    tag(f, 1, 0, "track", "canary");
+    f->rescue = MIX_AS_KAYENTA;
+    assert_int_equal(ERR_INVALID, mix(f));
+    assert_string_equal("tags_differ", f->err.reason);
+    f->err = (struct error){0};
+    f->rescue = MIX_RESCUE_ERRORS;
+    assert_int_equal(ERR_OK, mix(f));
+    assert_int_equal(1, f->n_pairs);
+    assert_string_equal("200", tag_map_get(&f->pairs[0].tags, "code"));
+    assert_string_equal("no track",
+                        tag_map_get(&f->pairs[0].sides[0].attributes, PAIRING_ATTRIBUTE));
+    arena_free(f->arena);
+}
+
+static void a_pair_that_is_there_is_never_touched(void **state)
+{
+    struct fixture *f = fixture_create();
+
+    (void)state;
+    add(&f->sides[0], "version", "v41", 3, 3);
+    add(&f->sides[0], "version", "v40", 3, 3);
+    add(&f->sides[1], "version", "v40", 3, 3);
+    assert_int_equal(ERR_OK, mix(f));
+    assert_int_equal(2, f->n_pairs);
+    assert_null(tag_map_get(&f->pairs[1].sides[1].attributes, PAIRING_ATTRIBUTE));
+    arena_free(f->arena);
+}
+
+static void two_labels_that_differ_are_a_guess_that_is_not_made(void **state)
+{
+    struct fixture *f = fixture_create();
+
+    (void)state;
+    add(&f->sides[0], "code", "200", 3, 3);
+    add(&f->sides[1], "code", "500", 3, 3);
+    tag(f, 0, 0, "pod", "a");
+    tag(f, 1, 0, "pod", "b");
+    assert_int_equal(ERR_OK, mix(f));
+    assert_int_equal(2, f->n_pairs);
+    arena_free(f->arena);
+}
+
+static void no_data_stays_no_data(void **state)
+{
+    struct fixture *f = fixture_create();
+
+    (void)state;
+    add(&f->sides[0], NULL, NULL, 0, 3); /* a placeholder */
+    add(&f->sides[1], "version", "v42", 3, 3);
+    assert_int_equal(ERR_OK, mix(f));
+    assert_int_equal(1, f->n_pairs);
+    assert_string_equal("v42", tag_map_get(&f->pairs[0].tags, "version"));
+    arena_free(f->arena);
 }
 
 int main(void)
@@ -206,6 +324,12 @@ int main(void)
         cmocka_unit_test(a_side_without_sets_is_refused),
         cmocka_unit_test(a_set_that_claims_to_be_endless_is_refused),
         cmocka_unit_test(ids_depend_on_the_seed_and_the_tags_alone),
+        cmocka_unit_test(the_label_that_separates_the_sides_is_left_out),
+        cmocka_unit_test(kayentas_way_leaves_them_apart),
+        cmocka_unit_test(a_label_of_one_side_alone_is_left_out),
+        cmocka_unit_test(a_pair_that_is_there_is_never_touched),
+        cmocka_unit_test(two_labels_that_differ_are_a_guess_that_is_not_made),
+        cmocka_unit_test(no_data_stays_no_data),
     };
 
     return cmocka_run_group_tests_name("analyzer/mix", tests, NULL, NULL);
