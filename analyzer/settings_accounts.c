@@ -199,6 +199,8 @@ static enum err_code decode_metrics(struct account_reading *a, const struct sett
         return setting_error(place, a->err, "account \"%s\": %s", out->name, why.message);
     }
     show_defaults(tree, first_line, a->prefix, account);
+    if (!tree->is_draft && collector_check_account(account, &why))
+        settings_warn(tree, "account \"%s\" cannot be queried: %s", out->name, why.message);
     if (account->tls.insecure_skip_verify)
         settings_notice(tree, "account \"%s\" does not check the server's certificate", out->name);
     out->metrics = account;

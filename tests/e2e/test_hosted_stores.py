@@ -76,9 +76,9 @@ def test_datadog(scripted_store, start_serinus):
                                       "applicationKey": secrets[1], "url": scripted_store.url}))
     config = one_metric_config({"type": "datadog", "metricName": "avg:checkout.latency"})
     check_verdicts(service, config, secrets, prefix="service:checkout,version:")
-    assert [q["query"] for p, q, _ in scripted_store.requests[:2]] == sorted(
-        ["avg:checkout.latency{service:checkout,version:v41}",
-         "avg:checkout.latency{service:checkout,version:v42}"])
+    assert {q["query"] for p, q, _ in scripted_store.requests[:2]} == {
+        "avg:checkout.latency{service:checkout,version:v41}",
+        "avg:checkout.latency{service:checkout,version:v42}"}
     for _, _, headers in scripted_store.requests:
         assert (headers["DD-API-KEY"], headers["DD-APPLICATION-KEY"]) == tuple(secrets)
     names = service.get("/metadata/metricsService", params={"filter": "LATENCY"}).json()
@@ -296,6 +296,22 @@ def test_collect_reads_pages():
     assert len(both["requests"]) == 2 and "&pageToken=CAIQ" in both["requests"][1]["url"]
     assert too_few["error"] == "there are 1 replies to 2 requests"
     assert too_many["error"] == "there are 3 replies to 2 requests"
+
+
+@pytest.mark.parametrize("account, words", [
+    ({"type": "datadog", "apiKey": "k"}, 'lacks "apiKey" and "applicationKey"'),
+    ({"type": "newrelic", "apiKey": "k"}, '"applicationKey" must be the number'),
+    ({"type": "signalfx"}, 'lacks "accessToken"'),
+    ({"type": "google", "roles": ["metrics"]}, 'lacks "project"'),
+])
+def test_an_account_that_cannot_be_queried(account, words, tmp_path):
+    path = tmp_path / "serinus.yml"
+    path.write_text(settings({"name": "incomplete", **account}))
+    path.chmod(0o600)
+    done = run_cli("config", "show", "--config", path)
+    assert done.returncode == 0
+    assert 'account "incomplete" cannot be queried' in done.stderr and words in done.stderr
+    assert run_cli("config", "show", "--strict-config", "--config", path).returncode == 78
 
 
 @pytest.mark.parametrize("store", ["datadog", "newrelic", "signalfx", "stackdriver"])
