@@ -16,8 +16,8 @@
 #include <microhttpd.h>
 
 static const struct cli_command *const commands[] = {
-    &command_serve, &command_run,     &command_replay, &command_judge,
-    &command_stats, &command_collect, &command_config, &command_store,
+    &command_serve, &command_run,     &command_fetch,  &command_replay, &command_judge,
+    &command_stats, &command_collect, &command_config, &command_store,  &command_accounts,
 };
 
 static void print_overview(FILE *out)

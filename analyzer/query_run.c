@@ -36,7 +36,8 @@ static void end(struct query_run *run)
 {
     const struct plan_query *plan = run->plan;
 
-    release_replies(run);
+    if (!run->keeps_replies)
+        release_replies(run);
     if (run->error.code)
         error_context(&run->error, "account \"%s\", metric \"%s\" (%s)", plan->account->name,
                       plan->query.metric_name, plan->side == SIDE_CONTROL ? "baseline" : "canary");
@@ -165,6 +166,8 @@ void query_run_encode(const struct query_run *run, struct strbuf *out)
 
 void query_run_clear(struct query_run *run)
 {
+    if (run->keeps_replies)
+        release_replies(run);
     arena_free(run->arena);
     run->arena = NULL;
 }

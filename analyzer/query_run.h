@@ -26,6 +26,7 @@ struct query_run {
     struct worker_pool *pool;
     const atomic_bool *is_cancelled;
     int64_t deadline_mono_ms;              /* 0: the fetch engine's own limit */
+    bool keeps_replies;                    /* until query_run_clear(), in transfers[].response */
     void (*on_end)(struct query_run *run); /* on a worker, or at once when building fails */
     void *ctx;
 

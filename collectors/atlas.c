@@ -256,4 +256,5 @@ const struct collector_type collector_atlas = {
     .next = atlas_next,
     .parse = atlas_parse,
     .error_text = atlas_error_text,
+    .probe_text = "name,serinus.probe,:eq,:sum",
 };

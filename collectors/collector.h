@@ -85,6 +85,10 @@ struct collector_type {
 
     const struct collector_metadata *metadata;     /* NULL: the store cannot say what it has */
     const struct collector_completion *completion; /* in place of metadata; NULL: no either */
+
+    /* For a check of an account (`serinus accounts`); may be NULL. */
+    const char *probe_text;   /* a query that costs nothing, of a store without the two above */
+    const char *version_path; /* beneath the base URL, answers {"data":{"version":V}} or "V" */
 };
 
 const struct collector_type *collector_find(const char *name); /* NULL when there is none */

@@ -354,4 +354,5 @@ const struct collector_type collector_graphite = {
     .parse = graphite_parse,
     .error_text = graphite_error_text,
     .completion = &graphite_completion,
+    .version_path = "/version",
 };

@@ -386,4 +386,5 @@ const struct collector_type collector_influxdb = {
     .build = influxdb_build,
     .parse = influxdb_parse,
     .error_text = influxdb_error_text,
+    .probe_text = "SHOW DATABASES",
 };

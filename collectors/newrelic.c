@@ -460,4 +460,5 @@ const struct collector_type collector_newrelic = {
     .build = newrelic_build,
     .parse = newrelic_parse,
     .error_text = newrelic_error_text,
+    .probe_text = "SELECT count(*) FROM Transaction",
 };

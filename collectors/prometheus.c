@@ -337,4 +337,5 @@ const struct collector_type collector_prometheus = {
     .parse = prometheus_parse,
     .error_text = prometheus_error_text,
     .metadata = &prometheus_metadata,
+    .version_path = "/api/v1/status/buildinfo",
 };

@@ -375,4 +375,5 @@ const struct collector_type collector_signalfx = {
     .build = signalfx_build,
     .parse = signalfx_parse,
     .error_text = signalfx_error_text,
+    .probe_text = "data('serinus.probe').count().publish()",
 };

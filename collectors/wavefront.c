@@ -331,4 +331,5 @@ const struct collector_type collector_wavefront = {
     .build = wavefront_build,
     .parse = wavefront_parse,
     .error_text = wavefront_error_text,
+    .probe_text = "ts(serinus.probe)",
 };
