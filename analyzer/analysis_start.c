@@ -125,13 +125,13 @@ enum err_code analyzer_analysis_start(struct analyzer *analyzer, const struct an
     json_keep(config, arena);
     if (analysis_plan_make(canary->execution_request, now_unix_ns, arena, &plan, err)) {
         json_decref(accounts);
-        return err->code;
+        return analyzer_point_into_body(err, canary);
     }
     submission = json_keep(
         submission_make(start, config, accounts, &plan, metrics, storage, now_unix_ns), arena);
     if (rehearse(analyzer, &plan, 0, submission, err) ||
         rehearse(analyzer, &plan, plan.n_judgements - 1, submission, err)) /* the longest window */
-        return err->code;
+        return analyzer_point_into_body(err, canary);
     return store_accepted(analyzer, id_ulid(now_unix_ns / NS_PER_MS, id), canary->idempotency,
                           submission, &plan, arena, out_id, err);
 }

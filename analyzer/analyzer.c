@@ -177,6 +177,20 @@ enum err_code analyzer_accept(struct analyzer *analyzer, const struct order *ord
     return err->code;
 }
 
+enum err_code analyzer_point_into_body(struct error *err, const struct canary_start *start)
+{
+    static const char *const config_members[] = {"/metrics", "/judge", "/classifier", "/templates"};
+
+    if (start->canary_config_id || !*err->pointer)
+        return err->code; /* the body is the request itself */
+    for (size_t i = 0; i < ARRAY_LEN(config_members); i++)
+        if (strncmp(err->pointer, config_members[i], strlen(config_members[i])) == 0)
+            return error_point(err, "/canaryConfig");
+    return strncmp(err->pointer, "/canaryConfig", strlen("/canaryConfig")) == 0
+               ? err->code
+               : error_point(err, "/executionRequest");
+}
+
 enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct canary_start *start,
                                     struct arena *arena, const char **out_id, struct error *err)
 {
@@ -203,14 +217,16 @@ enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct cana
         return err->code;
     submission = submission_make(start, start_application(start, host, sizeof(host)), metrics,
                                  storage, configuration, config, accounts, now_unix_ms);
-    return analyzer_accept(analyzer,
-                           &(struct order){.id = id_ulid(now_unix_ms, id),
-                                           .parent_id = "",
-                                           .due_unix_ms = now_unix_ms,
-                                           .submission = submission,
-                                           .idempotency = start->idempotency,
-                                           .has_slot = slot_take_for_start(analyzer)},
-                           arena, out_id, err);
+    if (analyzer_accept(analyzer,
+                        &(struct order){.id = id_ulid(now_unix_ms, id),
+                                        .parent_id = "",
+                                        .due_unix_ms = now_unix_ms,
+                                        .submission = submission,
+                                        .idempotency = start->idempotency,
+                                        .has_slot = slot_take_for_start(analyzer)},
+                        arena, out_id, err))
+        return analyzer_point_into_body(err, start);
+    return ERR_OK;
 }
 
 /* --- the whole --- */

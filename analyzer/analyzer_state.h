@@ -144,6 +144,10 @@ MUST_CHECK enum err_code analyzer_start_config(struct analyzer *analyzer,
                                                const char *configuration_account, json_t **out,
                                                json_t **out_accounts, struct error *err);
 
+/* A pointer into the config or the request of a start becomes one into its body, which holds both
+ * of an ad hoc one. Returns err->code. */
+enum err_code analyzer_point_into_body(struct error *err, const struct canary_start *start);
+
 /* How an execution comes to be accepted. */
 struct order {
     const char *id, *parent_id; /* parent: an analysis, or "" */

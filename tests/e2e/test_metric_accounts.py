@@ -68,4 +68,4 @@ def test_an_unknown_account_is_named_before_an_id_is_given(service):
     answer = service.post("/canary", {"canaryConfig": config_of("third"), "executionRequest": canary_request()})
     assert answer.status_code == 400
     assert answer.json()["message"] == "Unable to resolve account third."
-    assert answer.json()["details"][0]["pointer"].endswith("/metrics/1/metricsAccountName")
+    assert answer.json()["details"][0]["pointer"] == "/canaryConfig/metrics/1/metricsAccountName"
