@@ -190,8 +190,14 @@ static enum err_code decode_keys(struct decode *d)
 {
     static const char *const names[] = {"apiKey",   "applicationKey", "accessToken",
                                         "apiToken", "token",          "userKey"};
+    static const char *const aws[] = {"accessKeyId", "secretAccessKey", "sessionToken"};
+    const json_t *sigv4 = json_object_get(d->config, "sigv4");
 
-    d->account->keys = arena_array(d->arena, struct account_key, ARRAY_LEN(names) + 1);
+    d->account->keys =
+        arena_array(d->arena, struct account_key, ARRAY_LEN(names) + ARRAY_LEN(aws) + 1);
+    for (size_t i = 0; i < ARRAY_LEN(aws); i++)
+        if (decode_key(d, json_is_object(sigv4) ? sigv4 : d->config, aws[i]))
+            return d->err->code;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (decode_key(d, d->config, names[i]))
             return d->err->code;
@@ -342,8 +348,8 @@ static enum err_code decode_all(struct decode *d)
 {
     struct account *account = d->account;
     int64_t concurrent = STORE_CONCURRENCY;
-    int64_t max_bytes = d->collector && d->collector->reads_files ? STORE_MAX_FILE_BYTES
-                                                                  : STORE_MAX_REPLY_BYTES;
+    int64_t max_bytes =
+        d->collector && d->collector->reads_files ? STORE_MAX_FILE_BYTES : STORE_MAX_REPLY_BYTES;
     const json_t *config = d->config;
 
     account->connect_timeout_ms = STORE_CONNECT_TIMEOUT_MS;
@@ -373,7 +379,7 @@ static enum err_code decode_all(struct decode *d)
     account->max_response_bytes = (size_t)max_bytes;
     if (decode_url(d))
         return d->err->code;
-    return token_source_decode(account, d->arena, &account->token, d->err);
+    return token_source_decode(account, d->arena, &account->token, &account->sigv4, d->err);
 }
 
 enum err_code account_decode(const char *type, json_t *config, struct arena *arena,

@@ -38,6 +38,7 @@ struct retry_policy {
 };
 
 struct token_source; /* collectors/token.h */
+struct sigv4_place;  /* collectors/sigv4.h */
 
 /* Read-only once made; shared by all threads. */
 struct account {
@@ -52,6 +53,7 @@ struct account {
     struct account_key *keys; /* apiKey, accessToken, ...; those that were given */
     size_t n_keys;
     const struct token_source *token; /* the fetch engine adds a bearer token; NULL: it does not */
+    const struct sigv4_place *sigv4; /* not NULL: the token is keys, with which it signs for this */
     struct http_header *headers; /* sent with every request; values are secrets too, and one written
                                     file:<path> is that file's content */
     size_t n_headers;

@@ -42,9 +42,10 @@ struct collector_completion {
 
 struct collector_type {
     const char *name;
-    bool needs_step;   /* a scope without a step is refused */
-    bool is_at_google; /* accounts sign in at Google unless they have a token of their own */
-    bool reads_files;  /* accounts have a `path` in place of a URL */
+    bool needs_step;         /* a scope without a step is refused */
+    bool is_at_google;       /* accounts sign in at Google unless they have a token of their own */
+    const char *aws_service; /* requests are signed for this service of AWS; NULL: they are not */
+    bool reads_files;        /* accounts have a `path` in place of a URL */
 
     /* Of an account that does not say: the URL, made from its configuration (may be NULL), and the
      * time for a whole reply (0: STORE_TOTAL_TIMEOUT_MS). */

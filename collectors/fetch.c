@@ -21,8 +21,10 @@
 #include "collectors/fetch_try.h"
 #include "collectors/file_read.h"
 #include "collectors/retry.h"
+#include "collectors/sigv4.h"
 #include "collectors/token_keeper.h"
 
+#include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +39,7 @@
 #define MAX_CONNECTIONS 128L        /* kept alive; libcurl's default shrinks with the last burst */
 #define FIRST_BYTE_TIMEOUT_MS 30000 /* unless the account grants more than twice as much in all */
 #define UNAUTHORIZED 401
+#define CLOCK_TOLERANCE_S 30 /* what a reply takes on its way, and then some */
 #define METHOD_NOT_ALLOWED 405
 
 enum phase { PHASE_QUEUED, PHASE_FLYING, PHASE_RESTING };
@@ -68,6 +71,7 @@ struct lane {
     int64_t resume_ms; /* the store asked for a rest until then */
     struct error last_error;
     struct token_keeper *tokens; /* NULL until its account needs one */
+    int64_t clock_offset_s; /* of the store's clock from ours, once it has refused a signature */
 };
 
 struct fetch {
@@ -345,6 +349,22 @@ static void renew_token(struct fetch_state *state)
     enqueue(state);
 }
 
+/* Whether the store has refused a signature for its keys or its time; then its clock is taken from
+ * its own reply. */
+static bool is_signature_outdated(struct fetch_state *state)
+{
+    const char *text = fetch_try_header(&state->try, "Date");
+    time_t date = text ? curl_getdate(text, NULL) : -1;
+    int64_t offset_s = (int64_t)date - clock_wall_ms() / MS_PER_S;
+
+    if (!state->try.account->sigv4 ||
+        !sigv4_is_outdated(state->try.status, strbuf_view(&state->try.body)))
+        return false;
+    if (date >= 0)
+        state->lane->clock_offset_s = llabs(offset_s) > CLOCK_TOLERANCE_S ? offset_s : 0;
+    return true;
+}
+
 /* A store may say that its limit is used up, and for how long. */
 static void note_limit(struct lane *lane, const struct fetch_try *try)
 {
@@ -371,7 +391,8 @@ static void landed_with_reply(struct fetch *fetch, struct fetch_state *state)
                    "the connection was closed within the reply's headers");
     } else if (is_redirect(status) && location && account->redirects != REDIRECT_NONE) {
         follow_redirect(fetch, state, location);
-    } else if (status == UNAUTHORIZED && state->try.token && !state->has_new_token) {
+    } else if (state->try.token && !state->has_new_token &&
+               (status == UNAUTHORIZED || is_signature_outdated(state))) {
         renew_token(state);
     } else if (status == METHOD_NOT_ALLOWED && fetch_try_may_use_get(&state->try)) {
         fetch_try_use_get(&state->try);
@@ -500,6 +521,7 @@ static bool lane_advance(struct fetch *fetch, struct lane *lane, int64_t now_ms)
     }
     if (account->token)
         fetch_try_set_token(&state->try, token_keeper_text(lane->tokens));
+    state->try.clock_offset_s = lane->clock_offset_s;
     if (!lane_is_open(lane)) {
         begin_try(fetch, state);
     } else if (now_ms >= lane->next_probe_ms) {

@@ -1,7 +1,10 @@
 #include "collectors/fetch_try.h"
 
+#include "base/clock.h"
+#include "base/instant.h"
 #include "base/limits.h"
 #include "collectors/address.h"
+#include "collectors/sigv4.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -97,17 +100,32 @@ const char *fetch_try_header(const struct fetch_try *try, const char *wanted)
     return NULL;
 }
 
-/* The account's own credentials are masked wherever they are shown, but nobody else knows this one.
- */
-static void hide_token(struct fetch_try *try)
+static void hide(struct fetch_try *try, const char *secret, size_t n_secret)
 {
-    size_t n_token = try->token ? strlen(try->token) : 0;
     char *at = try->body.bytes;
     char *end = at + try->body.n_bytes;
 
-    while (n_token && at && (at = memmem(at, (size_t)(end - at), try->token, n_token))) {
-        memset(at, '*', n_token);
-        at += n_token;
+    while (n_secret && at && (at = memmem(at, (size_t)(end - at), secret, n_secret))) {
+        memset(at, '*', n_secret);
+        at += n_secret;
+    }
+}
+
+/* The account's own credentials are masked wherever they are shown, but nobody else knows this one.
+ * Keys to sign with have a line each, of which the first, their name, is no secret. */
+static void hide_token(struct fetch_try *try)
+{
+    const char *secret = try->token;
+
+    if (try->account->sigv4 && secret)
+        secret += strcspn(secret, "\n");
+    while (secret && *secret) {
+        size_t n;
+
+        secret += *secret == '\n';
+        n = strcspn(secret, "\n");
+        hide(try, secret, n);
+        secret += n;
     }
 }
 
@@ -207,6 +225,33 @@ static void add_line(struct curl_slist **list, const char *fmt, const char *name
     strbuf_clear(&line);
 }
 
+/* Signed for each try: a signature is good for some minutes. */
+static void sign(struct fetch_try *try)
+{
+    const struct http_request *request = try->request;
+    struct arena *arena = arena_create();
+    struct http_header *headers = arena_array(arena, struct http_header, request->n_headers);
+    struct sigv4_keys keys = sigv4_keys_unpack(try->token, arena);
+    struct sigv4_request signing = {
+        .method = try->get_url ? "GET" : request->method,
+        .url = current_url(try),
+        .headers = headers,
+    };
+    struct sigv4_headers made;
+
+    for (size_t i = 0; i < request->n_headers; i++)
+        if ((strcasecmp(request->headers[i].name, "Content-Type") == 0 && !try->get_url) ||
+            strncasecmp(request->headers[i].name, "X-Amz-", strlen("X-Amz-")) == 0)
+            headers[signing.n_headers++] = request->headers[i];
+    if (request->body && !try->get_url)
+        signing.body = (struct str){request->body, request->n_body_bytes};
+    made = sigv4_sign(&signing, try->account->sigv4, &keys,
+                      clock_wall_ms() / MS_PER_S + try->clock_offset_s, arena);
+    for (size_t i = 0; i < made.n_items; i++)
+        add_line(&try->header_list, ": ", made.items[i].name, made.items[i].value);
+    arena_free(arena);
+}
+
 static void set_headers(struct fetch_try *try)
 {
     const struct http_request *request = try->request;
@@ -221,7 +266,9 @@ static void set_headers(struct fetch_try *try)
         /* "name;" is libcurl's way to send a header without a value */
         add_line(&try->header_list, header->value[0] ? ": " : ";", header->name, header->value);
     }
-    if (try->token && !try->is_foreign)
+    if (try->token && !try->is_foreign && try->account->sigv4)
+        sign(try);
+    else if (try->token && !try->is_foreign)
         add_line(&try->header_list, ": Bearer ", "Authorization", try->token);
     add_line(&try->header_list, ":", "Expect", ""); /* never wait for a 100 Continue */
     curl_easy_setopt(try->easy, CURLOPT_HTTPHEADER, try->header_list);
@@ -301,8 +348,10 @@ static void set_method(struct fetch_try *try)
 {
     const struct http_request *request = try->request;
 
-    if (strcmp(request->method, "POST") == 0 && !try->get_url) {
+    if (strcmp(request->method, "GET") != 0 && !try->get_url) {
         curl_easy_setopt(try->easy, CURLOPT_POST, 1L);
+        if (strcmp(request->method, "POST") != 0)
+            curl_easy_setopt(try->easy, CURLOPT_CUSTOMREQUEST, request->method);
         curl_easy_setopt(try->easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
         curl_easy_setopt(try->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->n_body_bytes);
     } else {

@@ -15,11 +15,12 @@ struct fetch_try {
     struct curl_slist *header_list, *connect_to;
 
     /* where to, when it is not where the request says */
-    char *url;       /* where a redirect led; NULL: none did */
-    unsigned n_hops; /* redirects followed */
-    bool is_foreign; /* the URL is on another origin: no credentials */
-    char *token;     /* sent as a bearer token, but not abroad; NULL: none */
-    char *get_url;   /* the form in the query string, once POST turned out not to be allowed */
+    char *url;              /* where a redirect led; NULL: none did */
+    unsigned n_hops;        /* redirects followed */
+    bool is_foreign;        /* the URL is on another origin: no credentials */
+    char *token;            /* sent as a bearer token, or signed with, but not abroad; NULL: none */
+    int64_t clock_offset_s; /* of the store's clock from ours, for signing */
+    char *get_url; /* the form in the query string, once POST turned out not to be allowed */
 
     /* what came back */
     long status; /* 0: no reply */

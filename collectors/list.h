@@ -1,5 +1,6 @@
 /* collectors/list.h -- one line per metric store. */
 COLLECTOR(atlas)
+COLLECTOR(cloudwatch)
 COLLECTOR(datadog)
 COLLECTOR(file)
 COLLECTOR(newrelic)

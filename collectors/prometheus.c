@@ -240,7 +240,7 @@ static enum err_code build_range(const struct account *account, const char *text
     add_query_params(account, arena, &form);
     out->method = "GET";
     out->url = arena_printf(arena, "%s" RANGE_PATH, account->base_url);
-    if ((method && strcasecmp(method, "POST") == 0) ||
+    if ((method ? strcasecmp(method, "POST") == 0 : account->sigv4 != NULL) ||
         strlen(out->url) + 1 + form.n_bytes > MAX_GET_URL_BYTES) {
         out->method = "POST";
         out->body = arena_strndup(arena, form.bytes, form.n_bytes);

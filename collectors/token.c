@@ -13,6 +13,7 @@
 #include "base/instant.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "collectors/aws_credentials.h"
 #include "collectors/collector.h"
 #include "collectors/jwt.h"
 
@@ -43,11 +44,12 @@
 #define MAX_SCOPES 32u
 #define MIN_SECRET_BYTES 4u /* a shorter one would blank out half of every message */
 
-enum token_kind { KIND_GOOGLE, KIND_CLIENT };
+enum token_kind { KIND_GOOGLE, KIND_CLIENT, KIND_AWS };
 
 struct token_source {
     enum token_kind kind;
     const struct account *account;
+    const struct aws_source *aws;                    /* all there is of KIND_AWS */
     const char *json_path, *token_url, *impersonate; /* NULL where not given */
     const char *scopes;                              /* separated by spaces */
     const char *client_id;
@@ -169,8 +171,33 @@ static enum err_code decode_client(const json_t *config, struct arena *arena,
     return ERR_OK;
 }
 
+/* `sigv4`, or for stores at AWS the account itself. */
+static enum err_code decode_aws(const struct collector_type *type, const struct account *account,
+                                struct arena *arena, const struct token_source **out,
+                                const struct sigv4_place **out_place, struct error *err)
+{
+    const json_t *sigv4 = json_object_get(account->options, "sigv4");
+    struct token_source *source = arena_new(arena, struct token_source);
+
+    if (sigv4 && !json_is_null(sigv4) && !json_is_object(sigv4))
+        return bad_key(account, "sigv4", "must be an object", err);
+    if (!json_is_object(sigv4) && !(type && type->aws_service))
+        return ERR_OK;
+    source->kind = KIND_AWS;
+    source->account = account;
+    if (aws_source_decode(account, json_is_object(sigv4) ? sigv4 : account->options,
+                          type && type->aws_service ? type->aws_service : "aps", arena,
+                          &source->aws, out_place, err))
+        return err->code;
+    if (json_is_object(sigv4) && !(*out_place)->region)
+        return bad_key(account, "sigv4.region", "is missing", err);
+    *out = source;
+    return ERR_OK;
+}
+
 enum err_code token_source_decode(const struct account *account, struct arena *arena,
-                                  const struct token_source **out, struct error *err)
+                                  const struct token_source **out,
+                                  const struct sigv4_place **out_place, struct error *err)
 {
     const struct collector_type *type = collector_find(account->type);
     const json_t *google = json_object_get(account->options, "googleAuth");
@@ -178,6 +205,7 @@ enum err_code token_source_decode(const struct account *account, struct arena *a
     struct token_source *source = arena_new(arena, struct token_source);
 
     *out = NULL;
+    *out_place = NULL;
     source->account = account;
     if ((google && !json_is_null(google) && !json_is_object(google)) ||
         (client && !json_is_null(client) && !json_is_object(client)))
@@ -189,7 +217,7 @@ enum err_code token_source_decode(const struct account *account, struct arena *a
     if (!json_is_object(google) && type && type->is_at_google)
         google = account->options;
     if (!json_is_object(google) && !json_is_object(client))
-        return ERR_OK;
+        return decode_aws(type, account, arena, out, out_place, err);
     source->ca_file = text_of(json_is_object(client) ? client : google, "caFile", arena);
     if (json_is_object(client) ? decode_client(client, arena, source, err)
                                : decode_google(google, arena, source, err))
@@ -592,6 +620,8 @@ static enum err_code ask_google(struct token_grant *grant, int64_t now_unix_s, s
 enum err_code token_grant_begin(const struct token_source *source, int64_t now_unix_s,
                                 struct arena *arena, struct token_grant *out, struct error *err)
 {
+    if (source->kind == KIND_AWS)
+        return aws_grant_begin(source->aws, now_unix_s, arena, out, err);
     *out = (struct token_grant){.steps = arena_new(arena, struct token_steps)};
     out->steps->source = source;
     out->steps->arena = arena;
@@ -693,6 +723,8 @@ enum err_code token_grant_answer(struct token_grant *grant, const struct http_re
     const char *flavor = http_response_header(reply, "Metadata-Flavor");
     const char *subject;
 
+    if (grant->aws)
+        return aws_grant_answer(grant, reply, now_unix_s, err);
     if (reply->status < 200 || reply->status > 299)
         return refused(steps, reply, err);
     if (steps->is_metadata && (!flavor || strcmp(flavor, "Google") != 0))

@@ -85,8 +85,8 @@ static void transfer_done(struct fetch_transfer *transfer)
     if (transfer->error.code == ERR_CANCELLED)
         err = transfer->error;
     else if (transfer->error.code)
-        error_because(&err, ERR_UPSTREAM, "store_auth_failed", "could not sign in: %s",
-                      transfer->error.message);
+        error_because(&err, ERR_UPSTREAM, "store_auth_failed", "could not sign in: %s%s",
+                      transfer->error.message, keeper->grant.hint ? keeper->grant.hint : "");
     else
         (void)(token_grant_answer(&keeper->grant, &transfer->response, clock_wall_ms() / MS_PER_S,
                                   &err) == ERR_OK);
@@ -117,7 +117,8 @@ static void ask(struct token_keeper *keeper)
     keeper->is_asking = true;
     keeper->is_outdated = false;
     if (token_grant_begin(keeper->source, clock_wall_ms() / MS_PER_S, keeper->arena, &keeper->grant,
-                          &err))
+                          &err) ||
+        keeper->grant.is_done) /* all it took was here */
         grant_ended(keeper, &err);
     else
         send_request(keeper);
