@@ -259,13 +259,13 @@ static json_t *judgement_submission(const struct analysis *analysis, size_t i)
 
 /* The slot goes to the judgement, whatever comes of it. */
 static enum err_code begin_next(struct analyzer *analyzer, struct analysis *analysis,
-                                const struct lease *lease, int64_t due_unix_ms, struct error *err)
+                                const struct lease *lease, struct error *err)
 {
     size_t i = analysis->n_judgements;
     struct order order = {
         .id = analysis->judgements[i].execution_id,
         .parent_id = analysis->row->id,
-        .due_unix_ms = due_unix_ms,
+        .due_unix_ms = analysis_plan_due_unix_ms(&analysis->plan, i),
         .parent_lease = lease,
         .has_slot = true,
     };
@@ -298,7 +298,7 @@ static bool take_step(struct analyzer *analyzer, struct analysis *analysis,
     else if (next_unix_ms)
         (void)(wait_until(analyzer, analysis, lease, next_unix_ms, err) == ERR_OK);
     else
-        return begin_next(analyzer, analysis, lease, analysis->row->due_unix_ms, err), false;
+        return begin_next(analyzer, analysis, lease, err), false;
     return true;
 }
 
@@ -323,7 +323,7 @@ void analysis_step(struct analyzer *analyzer, const struct claim *claim)
     case ERR_STORAGE:
         if (!analyzer_wait_for_store(analyzer, &err))
             break; /* the next start goes on */
-        (void)(wait_until(analyzer, &analysis, &claim->lease, clock_wall_ms(), &failure) == ERR_OK);
+        (void)(wait_until(analyzer, &analysis, &claim->lease, DUE_AT_ONCE, &failure) == ERR_OK);
         break;
     default: /* its account is gone, say */
         if (end(analyzer, &analysis, ANALYSIS_TERMINAL, &claim->lease, &err, &failure) &&

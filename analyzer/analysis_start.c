@@ -63,8 +63,6 @@ static enum err_code store_accepted(struct analyzer *analyzer, const char *id,
     struct lease none;
 
     acceptance.execution.due_unix_ms = analysis_plan_next_unix_ms(plan, 0, now_unix_ms);
-    if (acceptance.execution.due_unix_ms == 0)
-        acceptance.execution.due_unix_ms = now_unix_ms;
     acceptance.execution.submission = str_of(json_write_arena(submission, arena));
     acceptance.execution.body = analyzer_take_json(analysis_report(&facts), arena);
     if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK) {

@@ -135,7 +135,7 @@ static enum err_code store_accepted(struct analyzer *analyzer, struct live *live
                       .state = EXECUTION_ACCEPTED,
                       .created_unix_ms =
                           json_integer_value(json_object_get(live->submission, "buildTimeMillis")),
-                      .due_unix_ms = order->due_unix_ms,
+                      .due_unix_ms = DUE_AT_ONCE,
                       .verdict = "",
                       .score = NAN},
         .idempotency = order->idempotency,
@@ -220,7 +220,7 @@ enum err_code analyzer_canary_start(struct analyzer *analyzer, const struct cana
     if (analyzer_accept(analyzer,
                         &(struct order){.id = id_ulid(now_unix_ms, id),
                                         .parent_id = "",
-                                        .due_unix_ms = now_unix_ms,
+                                        .due_unix_ms = DUE_AT_ONCE,
                                         .submission = submission,
                                         .idempotency = start->idempotency,
                                         .has_slot = slot_take_for_start(analyzer)},

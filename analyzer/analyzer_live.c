@@ -167,7 +167,8 @@ void live_start(struct analyzer *analyzer, struct live *live)
     pthread_mutex_unlock(&analyzer->lock);
     if (is_first)
         scheduler_nudge(analyzer->scheduler); /* from now on it looks after the samples */
-    analyzer_count_lag(analyzer, now_unix_ms - live->due_unix_ms);
+    if (live->due_unix_ms != DUE_AT_ONCE)
+        analyzer_count_lag(analyzer, now_unix_ms - live->due_unix_ms);
     analyzer_tell_live(EVENT_STARTED, live);
     execution_start(live->execution);
 }

@@ -26,7 +26,7 @@ struct live {
     const char *parent_id; /* the analysis it is a judgement of, or "" */
     const char *config_id, *config_name;
     struct lease lease;
-    int64_t due_unix_ms;
+    int64_t due_unix_ms; /* the moment it was planned for, or DUE_AT_ONCE */
     json_t *submission;
     struct report_frozen frozen;
     struct arena *arena; /* holds the plan and the texts above */
@@ -151,8 +151,8 @@ enum err_code analyzer_point_into_body(struct error *err, const struct canary_st
 /* How an execution comes to be accepted. */
 struct order {
     const char *id, *parent_id; /* parent: an analysis, or "" */
-    int64_t due_unix_ms;
-    json_t *submission; /* taken */
+    int64_t due_unix_ms;        /* the moment it was planned for, or DUE_AT_ONCE */
+    json_t *submission;         /* taken */
     const struct idempotency *idempotency;
     const struct lease *parent_lease; /* of a judgement: as in struct acceptance */
     struct str parent_body;

@@ -43,11 +43,15 @@ static void sleep_until(struct scheduler *s, int64_t due_unix_ms)
 static void *run(void *arg)
 {
     struct scheduler *s = arg;
-    int64_t due_unix_ms = INT64_MIN;
+    int64_t due_unix_ms = INT64_MIN, last_unix_ms = INT64_MIN;
 
     pthread_mutex_lock(&s->lock);
     while (!s->is_stopping) {
-        if (!s->is_nudged && due_unix_ms > clock_wall_ms()) {
+        int64_t now_unix_ms = clock_wall_ms();
+        bool is_set_back = now_unix_ms < last_unix_ms; /* then "a little later" is far away */
+
+        last_unix_ms = now_unix_ms;
+        if (!s->is_nudged && !is_set_back && due_unix_ms > now_unix_ms) {
             sleep_until(s, due_unix_ms);
             continue;
         }

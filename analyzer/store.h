@@ -87,6 +87,9 @@ enum execution_state {
     EXECUTION_CANCELLED,
 };
 
+/* Due times other than a moment. What need not wait has none, so that a clock that is set back does
+ * not make it wait. */
+#define DUE_AT_ONCE INT64_C(0)
 #define DUE_NEVER INT64_MAX /* an analysis whose judgement runs: that one's end wakes it */
 
 struct stored_execution {
@@ -145,7 +148,8 @@ struct claim {
 
 #define STORE_SUSPECT_CRASHES 2
 
-/* Take up to `limit` executions that are due and nobody's, the longest due first. Of those with
+/* Take up to `limit` executions that are due and nobody's, of those that were due at a time and of
+ * those due at once the longest waiting first. Of those with
  * STORE_SUSPECT_CRASHES or more, one is out at a time, so that only the one to blame goes on
  * collecting them: it may be that something is due and nothing can be had. */
 MUST_CHECK enum err_code store_execution_claim(struct store *store, size_t limit,

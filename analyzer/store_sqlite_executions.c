@@ -176,7 +176,7 @@ static enum err_code step_parent(struct sqlite_conn *conn, const struct acceptan
         .sql = SQL_EXECUTION_STEP,
         .id = child->parent_id,
         .lease = acceptance->parent_lease,
-        .due_unix_ms = child->state == EXECUTION_ACCEPTED ? DUE_NEVER : clock_wall_ms(),
+        .due_unix_ms = child->state == EXECUTION_ACCEPTED ? DUE_NEVER : DUE_AT_ONCE,
         .body = acceptance->parent_body,
     };
 
@@ -303,7 +303,7 @@ static enum err_code wake(struct sqlite_conn *conn, const char *id, struct error
     if (!stmt)
         return err->code;
     sqlite_bind_text(stmt, 1, id);
-    sqlite3_bind_int64(stmt, 2, clock_wall_ms());
+    sqlite3_bind_int64(stmt, 2, DUE_AT_ONCE);
     return sqlite_conn_run(conn, stmt, "wake the analysis", err);
 }
 

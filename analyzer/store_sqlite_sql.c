@@ -80,13 +80,14 @@ const char *const sqlite_statements[N_SQL] = {
         SQL_EXECUTION_COLUMNS ", (SELECT json FROM execution_submission"
                               " WHERE execution = e.seq), '', e.n_crashes"
                               " FROM execution AS e INDEXED BY execution_due"
-                              " WHERE state = 0 AND lease_nonce IS NULL AND due_unix_ms <= ?1"
+                              " WHERE state = 0 AND lease_nonce IS NULL"
+                              " AND due_unix_ms BETWEEN ?1 AND ?2"
                               " AND (n_crashes < " SUSPECT " OR seq = "
                               "(SELECT seq FROM execution INDEXED BY execution_suspect"
                               " WHERE state = 0 AND n_crashes >= " SUSPECT
-                              " AND (lease_nonce IS NOT NULL OR due_unix_ms <= ?1)"
+                              " AND (lease_nonce IS NOT NULL OR due_unix_ms <= ?4)"
                               " ORDER BY lease_nonce IS NULL, n_crashes, due_unix_ms, seq LIMIT 1))"
-                              " ORDER BY due_unix_ms, seq LIMIT ?2",
+                              " ORDER BY due_unix_ms, seq LIMIT ?3",
     [SQL_LEASES_VOID] = "UPDATE execution INDEXED BY execution_unended"
                         " SET lease_nonce = NULL, n_crashes = n_crashes + ?1"
                         " WHERE state = 0 AND lease_nonce IS NOT NULL",
