@@ -182,6 +182,7 @@ static void start_queries(void *ctx)
     struct execution *execution = ctx;
 
     atomic_store(&execution->started_unix_ms, clock_wall_ms());
+    atomic_store(&execution->started_mono_ms, clock_mono_ms());
     atomic_store(&execution->has_started, true);
     for (size_t i = 0; i < execution->plan->n_metrics; i++)
         for (int side = 0; side < N_SIDES; side++) {

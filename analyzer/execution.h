@@ -21,7 +21,7 @@ struct execution {
     atomic_bool is_cancelled;            /* set it to stop the execution */
     atomic_int mix_status, judge_status; /* enum stage_status */
     atomic_bool has_started;
-    atomic_llong started_unix_ms;
+    atomic_llong started_unix_ms, started_mono_ms;
 
     /* filled before on_end */
     int64_t ended_unix_ms;

@@ -54,26 +54,34 @@ struct claiming {
     size_t *n_claims;
 };
 
-/* Add those that are due from `from` to `to`, the longest due first, until there are `limit`. */
+/* A stretch of due times, and how many there to pass over. */
+struct stretch {
+    int64_t from_unix_ms, to_unix_ms;
+    size_t offset;
+};
+
+/* Add those that are due there, the longest due first, until there are `limit` in all. */
 static enum err_code read_due(struct sqlite_conn *conn, const struct claiming *claiming,
-                              size_t limit, int64_t from_unix_ms, int64_t to_unix_ms,
-                              struct error *err)
+                              struct stretch stretch, size_t limit, struct error *err)
 {
     sqlite3_stmt *stmt = sqlite_conn_stmt(conn, SQL_EXECUTION_DUE, err);
     struct claim *claims = *claiming->claims;
-    size_t n = *claiming->n_claims;
+    size_t n = *claiming->n_claims, capacity = n;
     int rc;
 
     if (!stmt)
         return err->code;
-    sqlite3_bind_int64(stmt, 1, from_unix_ms);
-    sqlite3_bind_int64(stmt, 2, to_unix_ms);
+    sqlite3_bind_int64(stmt, 1, stretch.from_unix_ms);
+    sqlite3_bind_int64(stmt, 2, stretch.to_unix_ms);
     sqlite_bind_size(stmt, 3, limit > n ? limit - n : 0);
     sqlite3_bind_int64(stmt, 4, clock_wall_ms());
+    sqlite_bind_size(stmt, 5, stretch.offset);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        claims = arena_grow(claiming->arena, claims, n, &capacity, sizeof(*claims));
         sqlite_read_execution(stmt, claiming->arena, &claims[n].execution);
         claims[n++].n_crashes = (unsigned)sqlite3_column_int64(stmt, 16);
     }
+    *claiming->claims = claims;
     *claiming->n_claims = n;
     if (rc != SQLITE_DONE)
         sqlite_error(conn, "look for what is due", err);
@@ -81,15 +89,28 @@ static enum err_code read_due(struct sqlite_conn *conn, const struct claiming *c
     return err->code;
 }
 
+/* Half for those that had to wait for their time, so that neither kind keeps the other out. */
+static enum err_code read_all_due(struct sqlite_conn *conn, const struct claiming *claiming,
+                                  struct error *err)
+{
+    struct stretch timed = {DUE_AT_ONCE + 1, clock_wall_ms(), 0};
+    const struct stretch at_once = {DUE_AT_ONCE, DUE_AT_ONCE, 0};
+    size_t limit = claiming->limit;
+
+    *claiming->n_claims = 0; /* a write may be tried twice */
+    if (read_due(conn, claiming, timed, limit - limit / 2, err))
+        return err->code;
+    timed.offset = *claiming->n_claims;
+    if (read_due(conn, claiming, at_once, limit, err))
+        return err->code;
+    return read_due(conn, claiming, timed, limit, err);
+}
+
 static enum err_code claim_rows(struct sqlite_conn *conn, const void *args, struct error *err)
 {
     const struct claiming *claiming = args;
 
-    *claiming->n_claims = 0; /* a write may be tried twice */
-    /* Half for those that had to wait for their time, so that neither kind keeps the other out. */
-    if (read_due(conn, claiming, claiming->limit - claiming->limit / 2, DUE_AT_ONCE + 1,
-                 clock_wall_ms(), err) ||
-        read_due(conn, claiming, claiming->limit, DUE_AT_ONCE, DUE_AT_ONCE, err))
+    if (read_all_due(conn, claiming, err))
         return err->code;
     for (size_t i = 0; i < *claiming->n_claims; i++) {
         struct claim *claim = &(*claiming->claims)[i];
@@ -109,7 +130,7 @@ static enum err_code claim_rows(struct sqlite_conn *conn, const void *args, stru
 enum err_code store_execution_claim(struct store *store, size_t limit, struct arena *arena,
                                     struct claim **out, size_t *n_out, struct error *err)
 {
-    struct claim *claims = arena_array(arena, struct claim, limit);
+    struct claim *claims = NULL;
     size_t n_claims = 0;
     const struct claiming claiming = {limit, arena, &claims, &n_claims};
 

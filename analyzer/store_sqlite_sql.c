@@ -87,7 +87,7 @@ const char *const sqlite_statements[N_SQL] = {
                               " WHERE state = 0 AND n_crashes >= " SUSPECT
                               " AND (lease_nonce IS NOT NULL OR due_unix_ms <= ?4)"
                               " ORDER BY lease_nonce IS NULL, n_crashes, due_unix_ms, seq LIMIT 1))"
-                              " ORDER BY due_unix_ms, seq LIMIT ?3",
+                              " ORDER BY due_unix_ms, seq LIMIT ?3 OFFSET ?5",
     [SQL_LEASES_VOID] = "UPDATE execution INDEXED BY execution_unended"
                         " SET lease_nonce = NULL, n_crashes = n_crashes + ?1"
                         " WHERE state = 0 AND lease_nonce IS NOT NULL",

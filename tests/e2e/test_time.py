@@ -167,7 +167,6 @@ def two_metrics():
 
 
 @needs_faketime
-@pytest.mark.xfail(reason="what runs is saved at a time of the wall clock")
 def test_a_clock_that_is_set_back_keeps_samples_coming(start_serinus, scripted_store, tmp_path):
     """What was fetched after the jump is not asked again after a kill."""
     clock = simulated_time.JumpingClock(tmp_path / "clock")
@@ -194,7 +193,6 @@ def test_a_clock_that_is_set_back_keeps_samples_coming(start_serinus, scripted_s
 
 @needs_faketime
 @pytest.mark.parametrize("jump", [-HOUR, -DAY])
-@pytest.mark.xfail(reason="what was accepted is due at a time of the wall clock")
 def test_a_clock_that_is_set_back_while_the_service_is_down(start_serinus, scripted_store, tmp_path, jump):
     """Only live analyses wait for the clock; all else goes on at once."""
     clock = simulated_time.JumpingClock(tmp_path / "clock")
@@ -213,7 +211,6 @@ def test_a_clock_that_is_set_back_while_the_service_is_down(start_serinus, scrip
 
 
 @needs_faketime
-@pytest.mark.xfail(reason="what was accepted is due at a time of the wall clock")
 def test_a_clock_that_is_set_back_while_canaries_wait_for_their_turn(start_serinus, scripted_store, tmp_path):
     clock = simulated_time.JumpingClock(tmp_path / "clock")
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment=clock.environment())
