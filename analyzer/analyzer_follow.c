@@ -52,20 +52,26 @@ static struct follow_state state_of(struct analyzer *analyzer, const struct stor
 
 /* --- one of them --- */
 
+/* Ids of judgements grow with their number, whatever the clock has done meanwhile. */
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(((const struct stored_execution *)a)->id,
+                  ((const struct stored_execution *)b)->id);
+}
+
 static enum err_code intervals_of(struct analyzer *analyzer, const char *id, struct arena *arena,
                                   json_t **out, struct error *err)
 {
     const struct execution_filter filter = {
         .parent_id = id, .limit = ANALYSIS_MAX_JUDGEMENTS, .is_brief = true};
-    struct stored_execution *rows, *oldest_first;
+    struct stored_execution *rows;
     size_t n;
 
     if (store_execution_list(analyzer->store, &filter, arena, &rows, &n, err))
         return err->code;
-    oldest_first = arena_array(arena, struct stored_execution, n);
-    for (size_t i = 0; i < n; i++)
-        oldest_first[i] = rows[n - 1 - i];
-    *out = follow_intervals(oldest_first, n);
+    if (n)
+        qsort(rows, n, sizeof(*rows), compare_ids);
+    *out = follow_intervals(rows, n);
     return ERR_OK;
 }
 
@@ -312,21 +318,24 @@ static void publish(struct analyzer *analyzer, enum event_kind kind,
     strbuf_clear(&text);
 }
 
-/* Which judgement it is follows from how many there are: they come one after the other. */
+/* Which judgement it is follows from its place among them; the next one may have begun already. */
 static void tell_interval(struct analyzer *analyzer, const struct stored_execution *judgement)
 {
     struct stored_execution analysis = {
         .id = judgement->parent_id, .parent_id = "", .application = judgement->application};
     struct arena *arena = arena_create();
     struct error err = {0};
-    json_t *intervals;
+    json_t *intervals, *one;
+    size_t i;
 
     if (intervals_of(analyzer, judgement->parent_id, arena, &intervals, &err) == ERR_OK) {
-        json_t *last = json_array_get(intervals, json_array_size(intervals) - 1);
+        json_array_foreach (intervals, i, one) {
+            const char *id = json_string_value(json_object_get(one, "executionId"));
 
-        if (last) {
-            json_object_set_new(last, "id", json_string(analysis.id));
-            publish(analyzer, EVENT_INTERVAL, &analysis, json_incref(last));
+            if (strcmp(id, judgement->id) == 0) {
+                json_object_set_new(one, "id", json_string(analysis.id));
+                publish(analyzer, EVENT_INTERVAL, &analysis, json_incref(one));
+            }
         }
         json_decref(intervals);
     }
