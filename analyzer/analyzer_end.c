@@ -173,7 +173,10 @@ static void end_job(void *ctx)
     analyzer_notify(analyzer, live->submission, result ? result->reason : NULL,
                     result ? NULL : error_text(&execution->error, text, sizeof(text)),
                     execution->arena, &ending);
-    if (analyzer_finish(analyzer, &ending, &err) == ERR_OK) {
+    (void)(analyzer_finish(analyzer, &ending, &err) == ERR_OK);
+    atomic_fetch_add(&live->n_refs, 1);
+    live_remove(analyzer, live); /* first, so that who is told of the end reads it */
+    if (err.code == ERR_OK) {
         analyzer_tell(analyzer, EVENT_FINISHED, &ended);
         analyzer_count(analyzer, live, execution);
         log_store_warnings(live, execution);
@@ -182,7 +185,7 @@ static void end_job(void *ctx)
     strbuf_clear(&sets);
     strbuf_clear(&pairs);
     strbuf_clear(&body);
-    live_remove(analyzer, live);
+    live_unref(live);
 }
 
 /* On a worker, which has other things to compute while the end is stored. */
@@ -260,6 +263,17 @@ void analyzer_fail(struct analyzer *analyzer, const struct stored_execution *exe
     arena_free(arena);
 }
 
+/* One that is taken up in this very moment goes on until it finds that its lease is gone. */
+static void stop_running(struct analyzer *analyzer, const char *id)
+{
+    struct live *live = live_find(analyzer, id);
+
+    if (!live)
+        return;
+    execution_cancel(live->execution);
+    live_unref(live);
+}
+
 /* The first end that is stored stays: a verdict that was faster stands. */
 static enum err_code store_cancelled(struct analyzer *analyzer,
                                      const struct stored_execution *stored,
@@ -282,6 +296,7 @@ static enum err_code store_cancelled(struct analyzer *analyzer,
     if (analyzer_finish(analyzer, &ending, err) == ERR_CONFLICT) {
         *err = (struct error){0};
     } else if (!err->code) {
+        stop_running(analyzer, stored->id); /* first, so that who is told of the end reads it */
         analyzer_count_end(analyzer, EXECUTION_CANCELLED);
         analyzer_tell(analyzer, EVENT_FINISHED, &ended);
     }
@@ -297,13 +312,9 @@ enum err_code analyzer_execution_cancel(struct analyzer *analyzer, const char *i
     struct stored_execution stored;
 
     if (store_execution_get(analyzer->store, id, arena, &stored, err) == ERR_OK &&
-        stored.state == EXECUTION_ACCEPTED &&
-        store_cancelled(analyzer, &stored, live ? live->execution : NULL, arena, err) == ERR_OK) {
-        if (!live)
-            live = live_find(analyzer, id); /* taken up in between */
-        if (live)
-            execution_cancel(live->execution);
-    }
+        stored.state == EXECUTION_ACCEPTED)
+        (void)(store_cancelled(analyzer, &stored, live ? live->execution : NULL, arena, err) ==
+               ERR_OK);
     if (live)
         live_unref(live);
     arena_free(arena);
