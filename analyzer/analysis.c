@@ -83,22 +83,29 @@ static enum err_code read_json(struct str text, struct arena *arena, json_t **ou
     return err->code;
 }
 
-/* A judgement that has been begun, as its row says. */
+/* A judgement that has been begun, as its row says. There may be thousands, so what each of them
+ * repeats is not kept. */
 static enum err_code load_judgement(struct analyzer *analyzer, struct analysis *analysis, size_t i,
                                     struct error *err)
 {
+    static const char *const repeated[] = {"config", "canaryExecutionRequest", "stageStatus"};
     struct analysis_judgement *judgement = &analysis->judgements[i];
+    struct arena *scratch = arena_create();
     struct stored_execution row;
     json_t *body = NULL;
 
-    if (store_execution_get(analyzer->store, judgement->execution_id, analysis->arena, &row, err) ||
+    if (store_execution_get(analyzer->store, judgement->execution_id, scratch, &row, err) ||
         (row.body.n_bytes && read_json(row.body, analysis->arena, &body, err)))
-        return err->code;
+        goto out;
+    for (size_t k = 0; body && k < ARRAY_LEN(repeated); k++)
+        json_object_del(body, repeated[k]);
     judgement->body = body;
     judgement->state = row.state;
     judgement->has_warning = has_few_points(analyzer, analysis, body);
     judgement->score = isnan(row.score) ? 0 : row.score;
-    return ERR_OK;
+out:
+    arena_free(scratch);
+    return err->code;
 }
 
 /* All judgements, for the answer once it is over. */
