@@ -309,19 +309,19 @@ static bool take_step(struct analyzer *analyzer, struct analysis *analysis,
     return true;
 }
 
-void analysis_step(struct analyzer *analyzer, const struct claim *claim)
+void analysis_step(struct analyzer *analyzer, const struct claim *claim, const struct error *why)
 {
     struct arena *arena = arena_create();
     struct error err = {0}, failure = {0};
     struct analysis analysis;
     bool has_slot = true;
 
-    if (read_row(&claim->execution, arena, &analysis, &err)) {
-        log_error(analyzer->log, "analysis could not be read",
-                  LOG_STR("analysis", claim->execution.id), LOG_STR("error", err.message));
-        goto out;
-    }
-    has_slot = take_step(analyzer, &analysis, &claim->lease, &err);
+    if (read_row(&claim->execution, arena, &analysis, &err))
+        analysis.n_judgements = 0; /* nothing can be said of them */
+    else if (why)
+        err = *why;
+    else
+        has_slot = take_step(analyzer, &analysis, &claim->lease, &err);
     switch (err.code) {
     case ERR_OK:
     case ERR_CONFLICT: /* somebody ended it meanwhile */
@@ -338,7 +338,6 @@ void analysis_step(struct analyzer *analyzer, const struct claim *claim)
             log_error(analyzer->log, "analysis could not be stored",
                       LOG_STR("analysis", claim->execution.id), LOG_STR("error", failure.message));
     }
-out:
     if (has_slot)
         slots_give(analyzer, 1);
     arena_free(arena);

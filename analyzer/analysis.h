@@ -10,7 +10,7 @@
 #include "analyzer/analyzer_state.h"
 
 /* Take the next step of an analysis that has been claimed. The claim's slot goes to the judgement
- * that the step begins, or is given back. */
-void analysis_step(struct analyzer *analyzer, const struct claim *claim);
+ * that the step begins, or is given back. `why` not NULL: it must not go on, and ends with that. */
+void analysis_step(struct analyzer *analyzer, const struct claim *claim, const struct error *why);
 
 #endif

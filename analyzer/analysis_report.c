@@ -225,10 +225,11 @@ static json_t *exception_json(const struct analysis_facts *facts)
     }
     if (!facts->error)
         return NULL;
-    return json_pack("{sIsssss{sss[s]}sb}", "timestamp", (json_int_t)facts->ended_unix_ms,
+    return json_pack("{sIsssss{sss[s]ss}sb}", "timestamp", (json_int_t)facts->ended_unix_ms,
                      "exceptionType", "RuntimeException", "operation", "runCanary", "details",
                      "error", "Failed to initiate canary analysis", "errors",
-                     error_text(facts->error, text, sizeof(text)), "shouldRetry", 0);
+                     error_text(facts->error, text, sizeof(text)), "code",
+                     error_reason(facts->error), "shouldRetry", 0);
 }
 
 json_t *analysis_report(const struct analysis_facts *facts)

@@ -86,21 +86,20 @@ static void take_up(struct analyzer *analyzer, const struct claim *claim, struct
     const struct stored_execution *stored = &claim->execution;
     struct error err = {0};
 
-    if (claim->n_crashes >= MAX_CRASHES) {
+    if (claim->n_crashes >= MAX_CRASHES)
         error_because(&err, ERR_INTERNAL, "abandoned_after_crashes",
                       "the service died %u times while it ran this, without getting further",
                       claim->n_crashes);
-    } else if (is_orphan(analyzer, stored, arena)) {
+    else if (is_orphan(analyzer, stored, arena))
         error_set(&err, ERR_CANCELLED, "its analysis has ended");
-    } else if (stored->kind == EXECUTION_ANALYSIS) {
-        analysis_step(analyzer, claim);
-        return;
+    if (stored->kind == EXECUTION_ANALYSIS) {
+        analysis_step(analyzer, claim, err.code ? &err : NULL);
+    } else if (err.code) {
+        analyzer_fail(analyzer, stored, &claim->lease, &err);
+        slots_give(analyzer, 1);
     } else {
         take_up_canary(analyzer, claim, arena);
-        return;
     }
-    analyzer_fail(analyzer, stored, &claim->lease, &err);
-    slots_give(analyzer, 1);
 }
 
 static void taking_job(void *ctx)

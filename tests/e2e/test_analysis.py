@@ -1,4 +1,5 @@
 """Stand-alone analyses: a series of judgements over a lifetime, through kills and restarts."""
+import sqlite3
 import time
 
 import pytest
@@ -106,6 +107,32 @@ def test_an_analysis_survives_kills(start_serinus, prometheus):
     listed = [e["pipelineId"] for e in
               serinus.get("/canary/executions", params={"application": "checkout", "limit": 200}).json()]
     assert len(set(ids)) == 10 and sorted(i for i in listed if i in ids) == sorted(ids)
+
+
+@pytest.mark.parametrize("damage, code", [
+    ("n_crashes = 7", "abandoned_after_crashes"),
+    ("n_steps = 0", "json_syntax"),
+])
+def test_one_that_cannot_go_on_ends_as_an_analysis(start_serinus, prometheus, damage, code):
+    """However it ends, its answer is that of an analysis, and it does not wait for ever."""
+    serinus = start_serinus(kayenta_yml({"prometheus": prometheus.url}))
+    body = request("v42")
+    for scope in body["scopes"]:
+        del scope["startTimeIso"], scope["endTimeIso"]
+    analysis = start(serinus, {**body, "lifetimeDurationMins": 120})
+    serinus.stop()
+    with sqlite3.connect(f"{serinus.data_dir}/serinus.db") as database:
+        database.execute(f"UPDATE execution SET due_unix_ms = 1, {damage} WHERE id = ?", [analysis])
+        if code == "json_syntax":
+            database.execute("UPDATE execution_submission SET json = '{'")
+    database.close()
+    serinus.start()
+    ended = finished(serinus, analysis)
+    assert (ended["status"], ended["pipelineId"]) == ("terminal", analysis)
+    assert [s["type"] for s in ended["stageStatus"]] == [
+        "setupAndExecuteCanariesStage", "generateCanaryAnalysisResultStage"]
+    assert ended["exception"]["details"]["code"] == code
+    assert serinus.get(f"/api/v1/executions/{analysis}").json()["error"]["code"] == code
 
 
 @pytest.mark.parametrize("change, words", [
