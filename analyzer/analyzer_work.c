@@ -212,7 +212,9 @@ static void save_job(void *ctx)
                  ERR_OK)
         for (size_t i = 0; i < n; i++)
             runs[i]->is_stored = true;
-    else if (err.code && err.code != ERR_CONFLICT) /* conflict: it has just ended */
+    else if (err.code == ERR_CONFLICT) /* it has ended, cancelled perhaps while it was taken up */
+        execution_cancel(execution);
+    else if (err.code)
         log_warn(live->analyzer->log, "samples could not be stored", LOG_STR("execution", live->id),
                  LOG_STR("error", err.message));
     arena_free(arena);
