@@ -160,8 +160,10 @@ static int64_t claim_due(struct analyzer *analyzer)
         set_backlog(analyzer, false); /* a start from now on sets it again if it finds no room */
         if (store_execution_next_due(analyzer->store, &due_unix_ms, &err))
             break;
-        if (due_unix_ms > clock_wall_ms())
+        if (due_unix_ms > clock_wall_ms()) {
+            analyzer->cannot_claim = false;
             return due_unix_ms;
+        }
         set_backlog(analyzer, true);
         n_slots = slots_take(analyzer, CLAIM_BATCH);
         if (n_slots == 0)
