@@ -185,6 +185,41 @@ static enum err_code decode_key(struct decode *d, const json_t *object, const ch
     return ERR_OK;
 }
 
+/* Headers of a described request (http-json) are credentials, too, under the key
+ * "requests.<name>.headers.<header>", but for those that never are. */
+static size_t count_request_headers(const struct decode *d)
+{
+    json_t *requests = json_object_get(d->config, "requests"), *request;
+    const char *name;
+    size_t n = 0;
+
+    json_object_foreach (requests, name, request)
+        n += json_object_size(json_object_get(request, "headers"));
+    return n;
+}
+
+static void decode_request_headers(struct decode *d)
+{
+    json_t *requests = json_object_get(d->config, "requests"), *request, *value;
+    const char *name, *header;
+
+    json_object_foreach (requests, name, request) {
+        json_object_foreach (json_object_get(request, "headers"), header, value) {
+            const char *text = json_string_value(value);
+            bool is_file = text && strncmp(text, "file:", strlen("file:")) == 0;
+
+            if (text && strcasecmp(header, "Accept") != 0 &&
+                strcasecmp(header, "Content-Type") != 0 &&
+                strcasecmp(header, "Accept-Language") != 0)
+                d->account->keys[d->account->n_keys++] = (struct account_key){
+                    .name = arena_printf(d->arena, "requests.%s.headers.%s", name, header),
+                    .value = {is_file ? NULL : text},
+                    .file = is_file ? text + strlen("file:") : NULL,
+                };
+        }
+    }
+}
+
 /* Every credential that some store has under a name of its own. */
 static enum err_code decode_keys(struct decode *d)
 {
@@ -194,7 +229,9 @@ static enum err_code decode_keys(struct decode *d)
     const json_t *sigv4 = json_object_get(d->config, "sigv4");
 
     d->account->keys =
-        arena_array(d->arena, struct account_key, ARRAY_LEN(names) + ARRAY_LEN(aws) + 1);
+        arena_array(d->arena, struct account_key,
+                    ARRAY_LEN(names) + ARRAY_LEN(aws) + 1 + count_request_headers(d));
+    decode_request_headers(d);
     for (size_t i = 0; i < ARRAY_LEN(aws); i++)
         if (decode_key(d, json_is_object(sigv4) ? sigv4 : d->config, aws[i]))
             return d->err->code;
