@@ -238,17 +238,17 @@ static void tell_progress(struct live *live)
 static int64_t save_samples(struct analyzer *analyzer)
 {
     struct arena *arena = arena_create();
-    int64_t now_unix_ms = clock_wall_ms();
+    int64_t now_mono_ms = clock_mono_ms();
     size_t n;
     struct live **list = live_all(analyzer, arena, &n);
 
-    analyzer->next_save_mono_ms = clock_mono_ms() + SAVE_EVERY_MS;
+    analyzer->next_save_mono_ms = now_mono_ms + SAVE_EVERY_MS;
     for (size_t i = 0; i < n; i++) {
         const struct execution *execution = list[i]->execution;
         size_t n_fetched = execution_n_fetched(execution);
 
         if (atomic_load(&execution->has_started) && n_fetched > list[i]->n_fetched_seen &&
-            now_unix_ms - atomic_load(&execution->started_unix_ms) >= SAVE_AFTER_MS &&
+            now_mono_ms - atomic_load(&execution->started_mono_ms) >= SAVE_AFTER_MS &&
             !atomic_exchange(&list[i]->is_saving, true)) {
             list[i]->n_fetched_seen = n_fetched;
             tell_progress(list[i]);
@@ -258,7 +258,7 @@ static int64_t save_samples(struct analyzer *analyzer)
         }
     }
     arena_free(arena);
-    return n ? now_unix_ms + SAVE_EVERY_MS : INT64_MAX;
+    return n ? clock_wall_ms() + SAVE_EVERY_MS : INT64_MAX;
 }
 
 int64_t analyzer_look(void *ctx)
