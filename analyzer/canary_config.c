@@ -3,6 +3,7 @@
 #include "analyzer/codec/document.h"
 #include "base/limits.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct document_member key_value_members[] = {
@@ -349,4 +350,31 @@ const char *canary_config_judge_name(const json_t *view)
     const char *name = json_string_value(json_object_get(json_object_get(view, "judge"), "name"));
 
     return name && *name ? name : "NetflixACAJudge-v1.0";
+}
+
+void canary_config_review(const json_t *config, document_unknown *found, void *ctx)
+{
+    const json_t *metric;
+    size_t i;
+
+    document_review(config, "", config_members, found, ctx);
+    json_array_foreach (json_object_get(config, "metrics"), i, metric) {
+        const json_t *query = json_object_get(metric, "query");
+        const char *type = json_string_value(json_object_get(query, "type"));
+        char pointer[48];
+
+        snprintf(pointer, sizeof(pointer), "/metrics/%zu/query", i);
+        for (size_t t = 0; type && t < ARRAY_LEN(query_types); t++)
+            if (strcmp(query_types[t].type, type) == 0)
+                document_review(query, pointer, query_types[t].members, found, ctx);
+    }
+}
+
+const char *canary_config_store_types(struct arena *arena)
+{
+    const char *out = query_types[0].type;
+
+    for (size_t i = 1; i < ARRAY_LEN(query_types); i++)
+        out = arena_printf(arena, "%s, %s", out, query_types[i].type);
+    return out;
 }

@@ -2,6 +2,8 @@
 #ifndef ANALYZER_CANARY_CONFIG_H
 #define ANALYZER_CANARY_CONFIG_H
 
+#include "analyzer/codec/document.h"
+#include "base/arena.h"
 #include "base/error.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,5 +22,11 @@ MUST_CHECK enum err_code canary_config_check(const json_t *view, bool metric_nam
 
 /* judge.name, or the default judge's. */
 const char *canary_config_judge_name(const json_t *view);
+
+/* Every member, of the config and of its queries, that nobody reads; as document_review(). */
+void canary_config_review(const json_t *config, document_unknown *found, void *ctx);
+
+/* What a query's type may be: "prometheus, stackdriver, ..." */
+const char *canary_config_store_types(struct arena *arena);
 
 #endif

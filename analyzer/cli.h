@@ -46,7 +46,8 @@ struct cli_command {
 };
 
 extern const struct cli_command command_serve, command_run, command_judge, command_stats,
-    command_collect, command_replay, command_config, command_store, command_fetch, command_accounts;
+    command_collect, command_replay, command_config, command_store, command_fetch, command_accounts,
+    command_validate, command_check_config;
 
 /* What was given on the command line: every occurrence of every flag, and the positionals. */
 struct cli_args;
@@ -93,5 +94,8 @@ int cli_batch(const struct cli_command *command,
 extern const struct cli_option cli_batch_options[];
 int cli_batch_only(const struct cli_command *command, int argc, char **argv,
                    bool (*answer)(struct str line, struct strbuf *out, void *ctx));
+
+/* Edit distance, for "did you mean". Names are short: SIZE_MAX where `b` is longer than one. */
+size_t cli_distance(const char *a, const char *b);
 
 #endif

@@ -36,7 +36,7 @@ static void put_field(struct strbuf *out, const char *text)
     }
     strbuf_puts(out, "\"");
     for (const char *c = text; *c; c++)
-        strbuf_printf(out, *c == '"' ? "\"\"" : "%c", *c);
+        strbuf_append(out, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
     strbuf_puts(out, "\"");
 }
 

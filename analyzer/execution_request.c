@@ -162,3 +162,8 @@ bool execution_request_duration(const struct execution_request *request, int64_t
     }
     return has_one;
 }
+
+void execution_request_review(const json_t *request, document_unknown *found, void *ctx)
+{
+    document_review(request, "", request_members, found, ctx);
+}

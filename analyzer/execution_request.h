@@ -2,6 +2,7 @@
 #ifndef ANALYZER_EXECUTION_REQUEST_H
 #define ANALYZER_EXECUTION_REQUEST_H
 
+#include "analyzer/codec/document.h"
 #include "base/arena.h"
 #include "collectors/metric_query.h"
 #include <jansson.h>
@@ -32,5 +33,8 @@ const struct scope_pair *execution_request_scope(const struct execution_request 
 
 /* end - start when it is the same for every scope and side. */
 bool execution_request_duration(const struct execution_request *request, int64_t *out_ns);
+
+/* Every member that nobody reads; as document_review(). */
+void execution_request_review(const json_t *request, document_unknown *found, void *ctx);
 
 #endif

@@ -16,8 +16,9 @@
 #include <microhttpd.h>
 
 static const struct cli_command *const commands[] = {
-    &command_serve, &command_run,     &command_fetch,  &command_replay, &command_judge,
-    &command_stats, &command_collect, &command_config, &command_store,  &command_accounts,
+    &command_serve,        &command_run,    &command_fetch, &command_validate,
+    &command_check_config, &command_replay, &command_judge, &command_stats,
+    &command_collect,      &command_config, &command_store, &command_accounts,
 };
 
 static void print_overview(FILE *out)
@@ -28,8 +29,8 @@ static void print_overview(FILE *out)
         "usage: serinus COMMAND [OPTION...]\n\n",
         out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("  version   print the version and those of the libraries\n"
+        fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("  version      print the version and those of the libraries\n"
           "\nserinus help COMMAND shows examples and options.\n",
           out);
 }
@@ -42,41 +43,13 @@ static const struct cli_command *command_find(const char *name)
     return NULL;
 }
 
-/* Edit distance, for "did you mean". Names are short; anything longer is no near miss. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[32];
-    size_t n = strlen(b);
-
-    if (n + 1 > ARRAY_LEN(row))
-        return SIZE_MAX;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i + 1;
-        for (size_t j = 0; j < n; j++) {
-            size_t best = diagonal + (a[i] != b[j]);
-
-            diagonal = row[j + 1];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (diagonal + 1 < best)
-                best = diagonal + 1;
-            row[j + 1] = best;
-        }
-    }
-    return row[n];
-}
-
 static int unknown_command(const char *name)
 {
     const char *near = NULL;
     size_t best = 3;
 
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        size_t d = distance(name, commands[i]->name);
+        size_t d = cli_distance(name, commands[i]->name);
 
         if (d < best) {
             best = d;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -196,4 +197,70 @@ json_t *document_view(const json_t *object, const struct document_member *member
         json_object_set_new(out, member->name, view);
     }
     return out;
+}
+
+static const struct document_member *member_find(const struct document_member *members,
+                                                 const char *key)
+{
+    for (; members->name; members++)
+        if (strcmp(members->name, key) == 0)
+            return members;
+    return NULL;
+}
+
+/* The pointer of a member, its key escaped after RFC 6901; to be cleared. */
+static struct strbuf point_to(const char *pointer, const char *key)
+{
+    struct strbuf out = {0};
+
+    strbuf_printf(&out, "%s/", pointer);
+    for (; *key; key++)
+        if (*key == '~' || *key == '/')
+            strbuf_puts(&out, *key == '~' ? "~0" : "~1");
+        else
+            strbuf_append(&out, key, 1);
+    return out;
+}
+
+static void review_member(const json_t *value, const char *pointer,
+                          const struct document_member *member, document_unknown *found, void *ctx)
+{
+    struct strbuf below;
+    const char *key;
+    json_t *one;
+    size_t i;
+
+    if (member->kind == DOC_OBJECT)
+        document_review(value, pointer, member->members, found, ctx);
+    if (member->kind == DOC_OBJECT_LIST)
+        json_array_foreach (value, i, one) {
+            below = (struct strbuf){0};
+            strbuf_printf(&below, "%s/%zu", pointer, i);
+            document_review(one, below.bytes, member->members, found, ctx);
+            strbuf_clear(&below);
+        }
+    if (member->kind == DOC_OBJECT_MAP)
+        json_object_foreach ((json_t *)value, key, one) {
+            below = point_to(pointer, key);
+            document_review(one, below.bytes, member->members, found, ctx);
+            strbuf_clear(&below);
+        }
+}
+
+void document_review(const json_t *object, const char *pointer,
+                     const struct document_member *members, document_unknown *found, void *ctx)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)object, key, value) {
+        const struct document_member *member = member_find(members, key);
+        struct strbuf below = point_to(pointer, key);
+
+        if (member)
+            review_member(value, below.bytes, member, found, ctx);
+        else
+            found(ctx, below.bytes, key, members);
+        strbuf_clear(&below);
+    }
 }

@@ -37,4 +37,12 @@ struct document_member {
 json_t *document_view(const json_t *object, const struct document_member *members,
                       struct error *err);
 
+/* Call `found` for every member that the table does not know, here and in the objects below it, but
+ * not inside DOC_CUSTOM. `pointer` ("/metrics/3/scopName") is good during the call; `members` is
+ * the table it is not in. */
+typedef void document_unknown(void *ctx, const char *pointer, const char *key,
+                              const struct document_member *members);
+void document_review(const json_t *object, const char *pointer,
+                     const struct document_member *members, document_unknown *found, void *ctx);
+
 #endif

@@ -1,0 +1,170 @@
+#include "analyzer/preflight.h"
+
+#include "analyzer/codec/metric_set_json.h"
+#include "analyzer/judgement.h"
+#include "analyzer/series_check.h"
+#include "base/instant.h"
+#include "base/json.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const side_words[N_SIDES] = {"baseline", "canary"};
+
+static void warn(void *list, const char *text)
+{
+    json_array_append_new(list, json_string(text));
+}
+
+static json_t *series_json(const struct metric_set *set)
+{
+    const struct pair_side side = {.values = set->values, .n_values = set->n_values};
+    size_t n_points = series_n_points(&side), n_expected = metric_set_expected_points(set);
+
+    if (n_expected < set->n_values)
+        n_expected = set->n_values;
+    return json_pack("{sosIsIsI}", "labels", tag_map_json(&set->tags), "points",
+                     (json_int_t)n_points, "gaps", (json_int_t)(n_expected - n_points),
+                     "stepSeconds", (json_int_t)(set->step_ms / MS_PER_S));
+}
+
+static json_t *side_json(const struct query_run *run, json_t *warnings, struct arena *arena)
+{
+    const char *side = side_words[run->plan->side];
+    json_t *out = json_object(), *list = json_array();
+    size_t n_points = 0;
+
+    json_set_text(out, "query", run->plan->text);
+    if (run->error.code) {
+        json_set_text(out, "error", run->error.message);
+        json_decref(list);
+        return out;
+    }
+    for (size_t i = 0; i < run->sets.n_sets; i++) {
+        const struct metric_set *set = &run->sets.sets[i];
+        json_t *series = series_json(set);
+        size_t n = (size_t)json_integer_value(json_object_get(series, "points"));
+
+        n_points += n;
+        if (n > 0 && n < JUDGEMENT_FEW_POINTS)
+            warn(warnings, arena_printf(arena,
+                                        "the %s has %zu points; take a longer window or a smaller "
+                                        "step, for at least %u",
+                                        side, n, JUDGEMENT_FEW_POINTS));
+        if (run->plan->query.scope.step_s > 0 && n > 0 &&
+            set->step_ms > run->plan->query.scope.step_s * MS_PER_S)
+            warn(warnings, arena_printf(arena,
+                                        "the store answers the %s with a step of %lld s where "
+                                        "%lld s were asked for; take a step of its own",
+                                        side, (long long)(set->step_ms / MS_PER_S),
+                                        (long long)run->plan->query.scope.step_s));
+        json_array_append_new(list, series);
+    }
+    if (n_points == 0)
+        warn(warnings,
+             arena_printf(arena,
+                          "the query of the %s finds nothing in this window; check the "
+                          "metric's name, its labels, the scope \"%s\" and the window",
+                          side, run->plan->query.scope.scope ? run->plan->query.scope.scope : ""));
+    json_object_set_new(out, "series", list);
+    return out;
+}
+
+/* The pairs of one metric, as they would be judged. */
+static size_t check_pairs(const struct run_input *input, const struct query_batch *batch, size_t i,
+                          json_t *warnings)
+{
+    json_t *config = json_copy(input->config);
+    json_t *metric = json_array_get(json_object_get(input->config, "metrics"), i);
+    struct metric_set_list sets[N_SIDES];
+    struct judgement judgement = {0};
+    struct error err = {0};
+    size_t n_both = 0;
+
+    json_object_set_new(config, "metrics", json_pack("[O]", metric));
+    json_keep(config, batch->arena);
+    for (int side = 0; side < N_SIDES; side++)
+        sets[side] = batch->runs[side][i].sets;
+    if (judgement_mix("dry-run", config, sets, batch->arena, &judgement, &err)) {
+        warn(warnings, arena_printf(batch->arena,
+                                    "the sides cannot be paired: %s; group both by the same labels",
+                                    err.message));
+        return 0;
+    }
+    for (size_t p = 0; p < judgement.n_pairs; p++)
+        n_both += series_n_points(&judgement.pairs[p].sides[0]) > 0 &&
+                  series_n_points(&judgement.pairs[p].sides[1]) > 0;
+    series_warn(judgement.pairs, judgement.n_pairs, batch->arena, warn, warnings);
+    return n_both;
+}
+
+json_t *preflight_report(const struct run_input *input, const struct query_batch *batch)
+{
+    json_t *metrics = json_array();
+    size_t n_errors = 0, n_warnings = 0;
+
+    for (size_t i = 0; i < batch->plan->n_metrics; i++) {
+        json_t *one = json_object(), *warnings = json_array();
+        bool has_failed = false;
+
+        json_set_text(one, "name", batch->plan->queries[0][i].query.metric_name);
+        for (int side = 0; side < N_SIDES; side++) {
+            const struct query_run *run = &batch->runs[side][i];
+
+            json_object_set_new(one, side_words[side], side_json(run, warnings, batch->arena));
+            has_failed = has_failed || run->error.code;
+            n_errors += run->error.code != ERR_OK;
+        }
+        json_object_set_new(
+            one, "pairs",
+            json_integer(has_failed ? 0 : (json_int_t)check_pairs(input, batch, i, warnings)));
+        n_warnings += json_array_size(warnings);
+        json_object_set_new(one, "warnings", warnings);
+        json_array_append_new(metrics, one);
+    }
+    return json_pack("{sosIsI}", "metrics", metrics, "errors", (json_int_t)n_errors, "warnings",
+                     (json_int_t)n_warnings);
+}
+
+static long long integer_of(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void side_text(const json_t *side, const char *word, struct strbuf *out)
+{
+    const char *error = json_string_value(json_object_get(side, "error"));
+    const json_t *series;
+    size_t i;
+
+    strbuf_printf(out, "  %-8s  %s\n", word, json_string_value(json_object_get(side, "query")));
+    if (error)
+        strbuf_printf(out, "            error: %s\n", error);
+    json_array_foreach (json_object_get(side, "series"), i, series) {
+        json_t *labels = json_object_get(series, "labels"), *value;
+        const char *key;
+
+        strbuf_printf(out, "            %lld points, %lld gaps, step %lld s",
+                      integer_of(series, "points"), integer_of(series, "gaps"),
+                      integer_of(series, "stepSeconds"));
+        json_object_foreach (labels, key, value)
+            strbuf_printf(out, "  %s=\"%s\"", key, json_string_value(value));
+        strbuf_puts(out, "\n");
+    }
+}
+
+void preflight_text(const json_t *report, struct strbuf *out)
+{
+    const json_t *metric, *warning;
+    size_t i, w;
+
+    json_array_foreach (json_object_get(report, "metrics"), i, metric) {
+        strbuf_printf(out, "%s: %lld of its series pair\n",
+                      json_string_value(json_object_get(metric, "name")),
+                      integer_of(metric, "pairs"));
+        for (int side = 0; side < N_SIDES; side++)
+            side_text(json_object_get(metric, side_words[side]), side_words[side], out);
+        json_array_foreach (json_object_get(metric, "warnings"), w, warning)
+            strbuf_printf(out, "  warning   %s\n", json_string_value(warning));
+    }
+}
