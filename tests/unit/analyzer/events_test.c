@@ -159,7 +159,7 @@ static void a_client_that_comes_back_misses_nothing_or_is_told(void **state)
 
     (void)state;
     for (int i = 100; i < 120; i++) {
-        char id[8];
+        char id[16];
 
         snprintf(id, sizeof(id), "e%d", i);
         publish(events, EVENT_STARTED, id, NULL);
