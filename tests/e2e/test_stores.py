@@ -1,8 +1,16 @@
 """A whole canary through the stores that Kayenta does not have. v42 is like the baseline v41, v44 is half as much
 again."""
+import datetime
 import gzip
+import hashlib
+import hmac
+import http.server
 import json
 import os
+import threading
+import urllib.parse
+
+import pytest
 
 from conftest import T0, WINDOW, one_metric_config, run_cli, scope, canary_request
 from test_hosted_stores import START, N_POINTS, check_failure, check_verdicts, fetched, iso, settings, values
@@ -77,3 +85,192 @@ def test_collect_shows_what_a_file_becomes(tmp_path):
     answer = json.loads(run_cli("collect", "--batch", stdin=json.dumps(line) + "\n").stdout)
     assert answer["requests"][0]["method"] == "GET" and answer["requests"][0]["url"].startswith("file://")
     assert len(answer["metricSets"][0]["values"]) == N_POINTS
+
+
+# --- stores that are asked with a body ---
+
+
+class BodyStore:
+    """A store on a real socket; `answer` gets method, path, headers and body."""
+
+    def __init__(self):
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_any(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                outer.requests.append((self.command, self.path, dict(self.headers), body))
+                status, answer, *more = outer.answer(self.command, self.path, self.headers, body)
+                text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response_only(status)
+                for name, value in {"Date": self.date_time_string(), **(more[0] if more else {})}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = do_PUT = do_any
+
+        self.requests = []
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+
+@pytest.fixture
+def body_store():
+    store = BodyStore()
+    yield store
+    store.server.shutdown()
+    store.server.server_close()
+
+
+def signature_is_right(method, path, headers, body, secret, service, region="us-east-1"):
+    """A second implementation of Signature Version 4, over what has really arrived."""
+    scheme, fields = headers["Authorization"].split(" ", 1)
+    fields = dict(field.split("=", 1) for field in fields.split(", "))
+    names = fields["SignedHeaders"].split(";")
+    target, _, query = path.partition("?")
+    pairs = sorted(urllib.parse.parse_qsl(query, keep_blank_values=True))
+    query = "&".join(f"{urllib.parse.quote(k, safe='-_.~')}={urllib.parse.quote(v, safe='-_.~')}" for k, v in pairs)
+    canonical = "\n".join([method, target, query, *(f"{n}:{headers[n].strip()}" for n in names), "",
+                           ";".join(names), hashlib.sha256(body.encode()).hexdigest()])
+    time = headers["X-Amz-Date"]
+    scope_text = f"{time[:8]}/{region}/{service}/aws4_request"
+    text = "\n".join(["AWS4-HMAC-SHA256", time, scope_text, hashlib.sha256(canonical.encode()).hexdigest()])
+    key = ("AWS4" + secret).encode()
+    for part in (time[:8], region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    assert scheme == "AWS4-HMAC-SHA256" and {"host", "x-amz-date"} <= set(names)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest() == fields["Signature"]
+
+
+AWS = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
+SECRETS = ["cw-secret-key-1", "cw-session-token-1"]
+
+
+def cloudwatch_answer(method, path, headers, body):
+    if headers.get("X-Amz-Security-Token") != SECRETS[1] or not signature_is_right(
+            method, path, headers, body, SECRETS[0], "monitoring"):
+        return 403, {"__type": "x#SignatureDoesNotMatch", "message": "not signed with cw-secret-key-1"}
+    asked = json.loads(body)
+    if headers["X-Amz-Target"].endswith(".ListMetrics"):
+        return 200, {"Metrics": [{"Namespace": "Shop", "MetricName": "Latency",
+                                  "Dimensions": [{"Name": "Version", "Value": "v41"}]}]}
+    assert (asked["StartTime"], asked["EndTime"]) == (START, START + 3600)
+    points = list(enumerate(values(json.dumps(asked["MetricDataQueries"]))))
+    half = points[:30] if "NextToken" not in asked else points[30:]
+    page = {"MetricDataResults": [{"Id": "m1", "Label": "Latency",
+                                   "StatusCode": "PartialData" if half[0][0] == 0 else "Complete",
+                                   "Timestamps": [START + 60 * i for i, _ in half], "Values": [v for _, v in half]}]}
+    return 200, {**page, **({"NextToken": "page-2"} if half[0][0] == 0 else {})}
+
+
+def cloudwatch_account(store, **more):
+    return settings({"name": "aws", "type": "cloudwatch", "region": "us-east-1", "url": store.url, **more})
+
+
+def test_cloudwatch(body_store, start_serinus):
+    body_store.answer = cloudwatch_answer
+    service = start_serinus(cloudwatch_account(body_store, accessKeyId="AKIAEXAMPLE", secretAccessKey=SECRETS[0],
+                                               sessionToken=SECRETS[1]), environment=AWS)
+    config = one_metric_config({"type": "cloudwatch", "namespace": "Shop", "metricName": "Latency",
+                                "dimensions": {"Version": "${scope}"}, "stat": "p99"})
+    check_verdicts(service, config, SECRETS)
+    assert len(body_store.requests) == 8  # two pages for each side of each canary
+    for _, _, headers, _ in body_store.requests:
+        assert headers["Content-Type"] == "application/x-amz-json-1.0"
+    by_hand = {"metricSetName": "m", "namespace": "Shop", "metricName": "Latency", "dimensions": ["Version=${scope}"],
+               "stat": "Sum", "scope": "v41", "start": iso(START), "end": iso(START + 3600), "step": 60}
+    assert len(fetched(service, "cloudwatch", by_hand)[0]["values"]) == N_POINTS
+    dry = service.post("/fetch/cloudwatch/query", params={**by_hand, "dryRun": "true"}).json()["query"]
+    assert json.loads(dry)[0]["MetricStat"]["Metric"]["Dimensions"] == [{"Name": "Version", "Value": "v41"}]
+    names = service.get("/metadata/metricsService", params={"filter": "shop/lat"}).json()
+    assert [name["name"] for name in names] == ["Shop/Latency"]
+    body_store.answer = lambda *_: (403, {"__type": "x#AccessDeniedException",
+                                          "message": "user x with cw-secret-key-1 may not"})
+    check_failure(service, config, "AccessDeniedException: user x with ***", SECRETS)
+
+
+def test_cloudwatch_with_keys_of_its_container(body_store, start_serinus):
+    """Keys are asked for once, and again when the store says that they are over; and a clock that is wrong is put
+    right."""
+    given, answered = [], []
+
+    def answer(method, path, headers, body):
+        if path == "/credentials":
+            assert headers["Authorization"] == "container-token-1"
+            given.append(1)
+            return 200, {"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": SECRETS[0], "Token": SECRETS[1],
+                         "Expiration": iso(int(datetime.datetime.now().timestamp()) + 7200)}
+        now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+        ours = datetime.datetime.strptime(headers["X-Amz-Date"] + "+0000", "%Y%m%dT%H%M%SZ%z")
+        if abs((now - ours).total_seconds()) > 300:
+            return (403, {"__type": "x#RequestTimeTooSkewed", "message": "no"},
+                    {"Date": now.strftime("%a, %d %b %Y %H:%M:%S GMT")})
+        answered.append(1)
+        return cloudwatch_answer(method, path, headers, body)
+
+    body_store.answer = answer
+    service = start_serinus(cloudwatch_account(body_store), environment={
+        **AWS, "AWS_CONTAINER_CREDENTIALS_FULL_URI": body_store.url + "/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-token-1"})
+    config = one_metric_config({"type": "cloudwatch", "namespace": "Shop", "metricName": "Latency",
+                                "dimensions": {"Version": "${scope}"}})
+    check_verdicts(service, config, SECRETS + ["container-token-1"])
+    assert 2 <= len(given) <= 4 and len(answered) == 8
+
+
+def test_prometheus_of_amazon(body_store, start_serinus):
+    def answer(method, path, headers, body):
+        assert signature_is_right(method, path, headers, body, SECRETS[0], "aps")
+        assert (method, path) == ("POST", "/workspaces/ws-1/api/v1/query_range")
+        query = dict(urllib.parse.parse_qsl(body))["query"]
+        return 200, {"status": "success", "data": {"resultType": "matrix", "result": [
+            {"metric": {}, "values": [[START + 60 * i, str(v)] for i, v in enumerate(values(query))]}]}}
+
+    body_store.answer = answer
+    service = start_serinus(settings({
+        "name": "amp", "type": "prometheus", "url": body_store.url + "/workspaces/ws-1",
+        "sigv4": {"region": "us-east-1", "accessKeyId": "AKIAEXAMPLE", "secretAccessKey": SECRETS[0]}}),
+        environment=AWS)
+    check_verdicts(service, one_metric_config({"customInlineTemplate": 'PromQL:x{v="${scope}"}'}), SECRETS)
+
+
+def test_a_store_that_the_account_describes(body_store, start_serinus):
+    def answer(method, path, headers, body):
+        assert (method, path) == ("POST", "/tsdb/api/query?arrays=false")
+        assert headers["X-Api-Key"] == "described-key-1"
+        asked = json.loads(body)
+        assert (asked["start"], asked["end"]) == (START * 1000, START * 1000 + 3600000)
+        half = list(enumerate(values(asked["filter"])))
+        half = half[30:] if asked.get("after") else half[:30]
+        return 200, {"series": [{"tags": {"host": "a"}, "dps": {str((START + 60 * i) * 1000): v for i, v in half}}],
+                     "next": None if asked.get("after") else "p2"}
+
+    body_store.answer = answer
+    service = start_serinus(settings({
+        "name": "tsdb", "type": "http-json", "url": body_store.url + "/tsdb",
+        "requests": {"query-one": {
+            "method": "POST", "path": "api/query", "query": {"arrays": "false"},
+            "headers": {"X-Api-Key": "described-key-1"},
+            "body": '{"start":${startMillis},"end":${endMillis},"metric":"${expression}","filter":"${scope}"}',
+            "reply": {"error": ["/error/message"], "series": "/series/*", "labels": {"host": "/tags/host"},
+                      "points": {"shape": "map", "at": "/dps"}, "timeUnit": "ms"},
+            "paging": {"kind": "token", "next": "/next", "setBody": "/after"}}}}))
+    config = one_metric_config({"type": "http-json", "expression": "checkout.latency"})
+    check_verdicts(service, config, ["described-key-1"])
+    by_hand = {"metricSetName": "m", "expression": 'a"b', "scope": "v41", "start": iso(START),
+               "end": iso(START + 3600), "step": 60}
+    sets = fetched(service, "http-json", by_hand)
+    assert sets[0]["tags"] == {"host": "a"} and len(sets[0]["values"]) == N_POINTS
+    dry = service.post("/fetch/http-json/query", params={**by_hand, "dryRun": "true"}).json()["query"]
+    assert dry.startswith("POST api/query?arrays=false\n\n{") and '"metric":"a\\"b"' in dry
+    body_store.answer = lambda *_: (200, {"error": {"message": "no such metric, described-key-1"}})
+    check_failure(service, config, "no such metric, ***", ["described-key-1"])
