@@ -18,7 +18,7 @@
         "app:v42") "}},\"thresholds\":{\"pass\":95,\"marginal\":75}}"
 #define ACCOUNT                                                                                    \
     "{\"name\":\"a\",\"project\":\"p\",\"defaultScopeKey\":\"version\",\"defaultLocationKey\":"    \
-    "\"region\"}"
+    "\"region\",\"region\":\"us-east-1\",\"requests\":{\"query\":{\"path\":\"q\"}}}"
 
 static json_t *parsed(const char *text, struct arena *arena)
 {
