@@ -170,6 +170,9 @@ static const char *what_without_answer(const struct probe *probe, const struct e
 
     if (probe->collector->reads_files)
         return "the file or folder cannot be read; correct path";
+    if (strcmp(reason, "store_auth_failed") == 0)
+        return "no token is given for the credential; correct the account's oauth2, googleAuth or "
+               "key file";
     if (strcmp(reason, "store_tls") == 0)
         return "TLS failed; correct tls.caFile (a private CA), tls.serverName or the client "
                "certificate tls.certFile, or the scheme of endpoint.baseUrl";
@@ -221,7 +224,7 @@ static void read_answer(struct probe *probe, struct arena *arena)
     probe->is_usable = probe->is_signed_in = NO;
     if (err.code && !reply->status) {
         probe->is_reached = strcmp(error_reason(&err), "store_redirect") == 0 ? YES : NO;
-        probe->is_signed_in = UNKNOWN;
+        probe->is_signed_in = strcmp(error_reason(&err), "store_auth_failed") == 0 ? NO : UNKNOWN;
         probe->detail = explain(probe, what_without_answer(probe, &err, arena), &err, arena);
         return;
     }
