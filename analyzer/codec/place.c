@@ -81,8 +81,12 @@ static void on_value(struct search *s, const yaml_event_t *event)
         s->is_next = names(s->segment, (const char *)event->data.scalar.value);
         return;
     }
-    if (s->is_in && !s->is_map)
-        s->is_next = strtoul(s->segment + 1, NULL, 10) == s->index++;
+    if (s->is_in && !s->is_map) {
+        char *end;
+        size_t wanted = strtoul(s->segment + 1, &end, 10);
+
+        s->is_next = wanted == s->index++ && end == s->segment + 1 + segment_length(s->segment);
+    }
     if (!s->is_in || (s->is_next && !is_key)) {
         descend(s, event->start_mark, is_collection, is_map);
         return;
