@@ -265,6 +265,15 @@ void analyzer_drain(struct analyzer *analyzer)
     atomic_store(&analyzer->is_draining, true);
 }
 
+void analyzer_leave(struct analyzer *analyzer)
+{
+    struct error err = {0};
+
+    analyzer_drain(analyzer);
+    if (store_leases_give_back(analyzer->store, &err))
+        log_warn(analyzer->log, "leases not given back", LOG_STR("error", err.message));
+}
+
 void analyzer_free(struct analyzer *analyzer)
 {
     if (!analyzer)

@@ -22,6 +22,8 @@ MUST_CHECK enum err_code analyzer_create(const struct settings *settings, struct
 /* From now on starts are refused (ERR_BUSY, draining); what runs is left for the next start. */
 void analyzer_drain(struct analyzer *analyzer);
 void analyzer_free(struct analyzer *analyzer); /* NULL is accepted */
+/* In place of analyzer_free(), when calls are still under way and the process ends nevertheless. */
+void analyzer_leave(struct analyzer *analyzer);
 
 /* Part of a list. */
 struct list_page {

@@ -280,6 +280,7 @@ static int serve(const struct cli_command *self, const struct settings *settings
         /* Handlers still use the analyzer. What was accepted is durable, so leaving them is safe.
          */
         log_warn(log, "stopped with requests in hand", LOG_I64("waited_ms", DRAIN_MS));
+        analyzer_leave(analyzer);
         _exit(err.code ? cli_fail_with(self, &err) : EXIT_PASS);
     }
     server_free(server);

@@ -164,6 +164,10 @@ MUST_CHECK enum err_code store_execution_release(struct store *store, const char
                                                  const struct lease *lease, int64_t due_unix_ms,
                                                  struct str body, struct error *err);
 
+/* Everything that is out: this process is about to go, which counts as no crash. store_close() does
+ * it, too. */
+MUST_CHECK enum err_code store_leases_give_back(struct store *store, struct error *err);
+
 /* One query's metric sets, kept until the execution ends so that it need not be asked again. */
 struct stored_sample {
     unsigned metric_index;

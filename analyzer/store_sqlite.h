@@ -71,8 +71,6 @@ MUST_CHECK enum err_code store_read_number(struct store *store, enum sqlite_sql 
 
 /* Before the writer runs: the leases of a process that died are nobody's, and count as crashes. */
 MUST_CHECK enum err_code sqlite_leases_void(struct sqlite_conn *conn, struct error *err);
-/* Those of this process, which is about to go: no crashes. */
-MUST_CHECK enum err_code store_leases_give_back(struct store *store, struct error *err);
 
 /* --- parts of a write, inside its transaction --- */
 

@@ -217,6 +217,28 @@ def test_requests_in_hand_are_answered_before_the_end(start_serinus, scripted_st
     assert code == 0 and seconds < 15
 
 
+def test_a_stop_that_cannot_wait_longer_is_no_crash(start_serinus, scripted_store):
+    """A query by hand takes longer than a stop waits; what runs is let go all the same."""
+    gate = scripted_store.hold_back()
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
+    execution = service.start_canary(one_metric_config(CPU), canary_request())
+
+    def ask():
+        with contextlib.suppress(requests.RequestException):
+            query_by_hand(service)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    wait_until(lambda: len(scripted_store.requests) == 3, "three queries")
+    service.process.terminate()
+    code, seconds = end_of(service.process)
+    assert code == 0 and 9 < seconds < 15
+    client.join()
+    with contextlib.closing(sqlite3.connect(f"{service.data_dir}/serinus.db")) as database:
+        assert database.execute("SELECT id, lease_nonce FROM execution").fetchall() == [(execution, None)]
+    gate.set()
+
+
 def test_a_stop_under_load_drops_nothing_that_was_asked(start_serinus, prometheus):
     """Clients start canaries as fast as they can. All that is answered is finished by the next start."""
     service = start_serinus(kayenta_yml({"prometheus": prometheus.url}))
