@@ -26,15 +26,34 @@ bool analyzer_wait_for_store(struct analyzer *analyzer, const struct error *why)
     return !atomic_load(&analyzer->is_draining);
 }
 
+/* A try that failed may have been committed all the same. */
+static bool is_stored(struct analyzer *analyzer, const struct stored_execution *ended)
+{
+    struct arena *arena = arena_create();
+    struct stored_execution row;
+    struct error ignored = {0};
+    bool is_same =
+        store_execution_get(analyzer->store, ended->id, arena, &row, &ignored) == ERR_OK &&
+        row.state == ended->state && row.ended_unix_ms == ended->ended_unix_ms;
+
+    arena_free(arena);
+    return is_same;
+}
+
 enum err_code analyzer_finish(struct analyzer *analyzer, const struct ending *ending,
                               struct error *err)
 {
+    bool is_retried = false;
+
     while (store_execution_finish(analyzer->store, ending, err) == ERR_BUSY ||
            err->code == ERR_STORAGE) {
         if (!ending->lease || !analyzer_wait_for_store(analyzer, err))
             return err->code;
         *err = (struct error){0};
+        is_retried = true;
     }
+    if (err->code == ERR_CONFLICT && is_retried && is_stored(analyzer, ending->execution))
+        *err = (struct error){0};
     if (!err->code) {
         scheduler_nudge(analyzer->scheduler); /* the analysis it belongs to is due now */
         if (ending->n_notifications)

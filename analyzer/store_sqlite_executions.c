@@ -212,6 +212,15 @@ static enum err_code accept_row(struct sqlite_conn *conn, const void *args, stru
     return ERR_OK;
 }
 
+/* It failed, but it may have been committed: then nobody runs it, so nobody may have its lease. */
+static void let_go(struct store *store, const char *id, const struct lease *lease)
+{
+    struct error not_there = {0};
+
+    (void)(store_execution_release(store, id, lease, DUE_AT_ONCE, (struct str){0}, &not_there) ==
+           ERR_OK);
+}
+
 enum err_code store_execution_accept(struct store *store, const struct acceptance *acceptance,
                                      struct arena *arena, const char **out_id,
                                      struct lease *out_lease, struct error *err)
@@ -220,8 +229,13 @@ enum err_code store_execution_accept(struct store *store, const struct acceptanc
     const char *id = NULL;
     const struct accept accept = {acceptance, arena, &id, &lease};
 
-    if (store_disk_check(store, err) || store_write(store, WRITE_COUNTED, accept_row, &accept, err))
+    if (store_disk_check(store, err))
         return err->code;
+    if (store_write(store, WRITE_COUNTED, accept_row, &accept, err)) {
+        if (*lease.nonce)
+            let_go(store, acceptance->execution.id, &lease);
+        return err->code;
+    }
     *out_id = id;
     if (out_lease)
         *out_lease = lease;

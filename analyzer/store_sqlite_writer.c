@@ -48,11 +48,13 @@ static enum err_code run_sql(struct sqlite_writer *writer, enum sqlite_sql sql, 
     return sqlite_conn_run(&writer->conn, sqlite_conn_stmt(&writer->conn, sql, err), what, err);
 }
 
-/* Also the jobs that had failed by themselves: what they clashed with may be gone now. */
-static void fail_all(struct job *jobs, const struct error *cause)
+/* Also the jobs that had failed by themselves: what they clashed with may be gone now. When it is
+ * committed, and only its record has failed, what needs no record stays as it is. */
+static void fail_all(struct job *jobs, bool is_committed, const struct error *cause)
 {
     for (struct job *job = jobs; job; job = job->next)
-        *job->err = *cause;
+        if (job->kind == WRITE_COUNTED || !is_committed)
+            *job->err = *cause;
 }
 
 /* Undo what is open; when SQLite has rolled back by itself (disk full), there is nothing to undo.
@@ -177,7 +179,7 @@ static void run_batch(struct sqlite_writer *writer, struct job *jobs)
         roll_back(writer);
     }
     if (err.code)
-        fail_all(jobs, &err);
+        fail_all(jobs, writer->has_committed, &err);
     check_sync(writer);
 }
 

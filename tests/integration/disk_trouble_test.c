@@ -108,6 +108,32 @@ static void a_full_disk_is_waited_out(void **state)
     }
 }
 
+/* The commit that accepts one can hold although its record fails: then somebody else takes it up,
+ * for nobody knows that it is his. */
+static void a_refused_start_keeps_no_lease(void **state)
+{
+    const struct crash_fault fault = {
+        .suffix = ".audit", .in_writes = true, .rc = SQLITE_FULL, .n_times = 1};
+    struct trouble *t = *state;
+    struct fixture *f = t->f;
+    const struct acceptance acceptance = {.execution = execution_of("unsure", "shop", 1),
+                                          .is_claimed = true};
+    struct claim *claims = NULL;
+    struct lease lease;
+    struct error err = {0};
+    const char *id;
+    size_t n = 0;
+
+    ok(store_check(f->store, &err), &err);
+    crash_vfs_fault(t->vfs, &fault);
+    assert_reason(ERR_BUSY, "disk_low",
+                  store_execution_accept(f->store, &acceptance, f->arena, &id, &lease, &err), &err);
+    crash_vfs_fault(t->vfs, NULL);
+    ok(store_execution_claim(f->store, 1, f->arena, &claims, &n, &err), &err);
+    assert_int_equal(1, n);
+    assert_string_equal("unsure", claims[0].execution.id);
+}
+
 /* A failed sync cannot be made good by trying again: the kernel forgets what it could not write. */
 static void a_failed_sync_ends_writing(void **state)
 {
@@ -189,6 +215,7 @@ int main(void)
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_STORE(a_full_disk_is_waited_out),
+        WITH_STORE(a_refused_start_keeps_no_lease),
         WITH_STORE(a_failed_sync_ends_writing),
         WITH_STORE(every_write_fails_once),
     };
