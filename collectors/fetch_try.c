@@ -103,9 +103,12 @@ const char *fetch_try_header(const struct fetch_try *try, const char *wanted)
 static void hide(struct fetch_try *try, const char *secret, size_t n_secret)
 {
     char *at = try->body.bytes;
-    char *end = at + try->body.n_bytes;
+    char *end;
 
-    while (n_secret && at && (at = memmem(at, (size_t)(end - at), secret, n_secret))) {
+    if (!at || !n_secret)
+        return;
+    end = at + try->body.n_bytes;
+    while ((at = memmem(at, (size_t)(end - at), secret, n_secret))) {
         memset(at, '*', n_secret);
         at += n_secret;
     }

@@ -144,7 +144,8 @@ static void write_key(struct file_rows *rows, const struct file_sample *sample)
 {
     rows->key.n_bytes = 0;
     strbuf_puts(&rows->key, "");
-    qsort(sample->labels, sample->n_labels, sizeof(*sample->labels), by_key);
+    if (sample->n_labels)
+        qsort(sample->labels, sample->n_labels, sizeof(*sample->labels), by_key);
     for (size_t i = 0; i < sample->n_labels; i++)
         if (is_tag(rows->question, sample->labels[i].key))
             strbuf_printf(&rows->key, "%s\x1f%s\x1e", sample->labels[i].key,
