@@ -138,9 +138,9 @@ const char *aws_region(const json_t *config, struct arena *arena)
         region = variable("AWS_REGION");
     if (!region)
         region = variable("AWS_DEFAULT_REGION");
-    if (!region && aws_files_read(text_of(config, "sharedCredentialsFile", arena),
-                                  text_of(config, "configFile", arena), arena, &files,
-                                  &ignored) == ERR_OK)
+    if (!region &&
+        aws_files_read(text_of(config, "sharedCredentialsFile", arena),
+                       text_of(config, "configFile", arena), arena, &files, &ignored) == ERR_OK)
         region = aws_profile_get(&files, profile_of(config, arena), "region", arena);
     return region;
 }
