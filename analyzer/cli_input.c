@@ -51,6 +51,12 @@ int cli_write_json(const struct cli_command *command, const json_t *json, const 
     return exit_code;
 }
 
+void cli_put_shown(struct strbuf *out, const char *text)
+{
+    for (const char *c = text; *c; c++)
+        strbuf_append(out, (unsigned char)*c < ' ' || *c == '\x7f' ? "?" : c, 1);
+}
+
 static enum err_code threshold(const struct cli_command *command, const struct cli_args *args,
                                const char *name, const json_t *given, const json_t *config,
                                double otherwise, double *out, struct error *err)

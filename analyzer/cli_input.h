@@ -17,6 +17,9 @@ int cli_write_text(const struct cli_command *command, struct str text, const cha
 /* The same for a document, indented. */
 int cli_write_json(const struct cli_command *command, const json_t *json, const char *path);
 
+/* Append text from outside as one line of a terminal may have it: control characters are "?". */
+void cli_put_shown(struct strbuf *out, const char *text);
+
 /* {pass, marginal}, each from its flag, else from `given`, else from the config's classifier, else
  * the default, which is said on stderr. A new object in *out. Errors: ERR_INVALID naming the flag.
  */

@@ -44,17 +44,6 @@ struct validation {
 
 /* --- saying it --- */
 
-static bool is_control(char c)
-{
-    return (unsigned char)c < ' ' || c == '\x7f';
-}
-
-static void put_escaped(struct strbuf *out, const char *text)
-{
-    for (const char *c = text; *c; c++)
-        strbuf_append(out, is_control(*c) ? "?" : c, 1);
-}
-
 static void say(struct validation *v, const char *file, struct place place,
                 const struct lint_problem *problem)
 {
@@ -76,9 +65,9 @@ static void say(struct validation *v, const char *file, struct place place,
         struct strbuf line = {0};
 
         strbuf_printf(&line, "%s:%zu:%zu: %s %s ", file, place.line, place.column, severity, code);
-        put_escaped(&line, *problem->pointer ? problem->pointer : "/");
+        cli_put_shown(&line, *problem->pointer ? problem->pointer : "/");
         strbuf_puts(&line, ": ");
-        put_escaped(&line, problem->text);
+        cli_put_shown(&line, problem->text);
         puts(line.bytes);
         strbuf_clear(&line);
     }

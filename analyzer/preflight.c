@@ -1,12 +1,12 @@
 #include "analyzer/preflight.h"
 
+#include "analyzer/cli_input.h"
 #include "analyzer/codec/metric_set_json.h"
 #include "analyzer/judgement.h"
 #include "analyzer/series_check.h"
 #include "base/instant.h"
 #include "base/json.h"
 
-#include <math.h>
 #include <string.h>
 
 static const char *const side_words[N_SIDES] = {"baseline", "canary"};
@@ -131,15 +131,24 @@ static long long integer_of(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
+static void put_line(struct strbuf *out, const char *text)
+{
+    cli_put_shown(out, text ? text : "");
+    strbuf_puts(out, "\n");
+}
+
 static void side_text(const json_t *side, const char *word, struct strbuf *out)
 {
     const char *error = json_string_value(json_object_get(side, "error"));
     const json_t *series;
     size_t i;
 
-    strbuf_printf(out, "  %-8s  %s\n", word, json_string_value(json_object_get(side, "query")));
-    if (error)
-        strbuf_printf(out, "            error: %s\n", error);
+    strbuf_printf(out, "  %-8s  ", word);
+    put_line(out, json_string_value(json_object_get(side, "query")));
+    if (error) {
+        strbuf_puts(out, "            error: ");
+        put_line(out, error);
+    }
     json_array_foreach (json_object_get(side, "series"), i, series) {
         json_t *labels = json_object_get(series, "labels"), *value;
         const char *key;
@@ -147,8 +156,13 @@ static void side_text(const json_t *side, const char *word, struct strbuf *out)
         strbuf_printf(out, "            %lld points, %lld gaps, step %lld s",
                       integer_of(series, "points"), integer_of(series, "gaps"),
                       integer_of(series, "stepSeconds"));
-        json_object_foreach (labels, key, value)
-            strbuf_printf(out, "  %s=\"%s\"", key, json_string_value(value));
+        json_object_foreach (labels, key, value) {
+            strbuf_puts(out, "  ");
+            cli_put_shown(out, key);
+            strbuf_puts(out, "=\"");
+            cli_put_shown(out, json_string_value(value));
+            strbuf_puts(out, "\"");
+        }
         strbuf_puts(out, "\n");
     }
 }
@@ -164,7 +178,9 @@ void preflight_text(const json_t *report, struct strbuf *out)
                       integer_of(metric, "pairs"));
         for (int side = 0; side < N_SIDES; side++)
             side_text(json_object_get(metric, side_words[side]), side_words[side], out);
-        json_array_foreach (json_object_get(metric, "warnings"), w, warning)
-            strbuf_printf(out, "  warning   %s\n", json_string_value(warning));
+        json_array_foreach (json_object_get(metric, "warnings"), w, warning) {
+            strbuf_puts(out, "  warning   ");
+            put_line(out, json_string_value(warning));
+        }
     }
 }

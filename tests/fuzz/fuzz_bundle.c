@@ -21,8 +21,10 @@ static void judge(const struct bundle *bundle, struct arena *arena)
             return;
     }
     if (judgement_judge(bundle->config, json_object_get(bundle->request, "thresholds"), arena,
-                        &judgement, &err) == ERR_OK)
+                        &judgement, &err) == ERR_OK) {
+        (void)judgement_warnings(&judgement, arena);
         json_decref(judge_result_json(&judgement.result));
+    }
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
