@@ -217,7 +217,7 @@ static void what_is_due_at_once_and_at_a_time_share(void **state)
     static const struct {
         size_t limit;
         const char *ids; /* what is claimed, the first letters */
-    } claimed[] = {{1, "t"}, {2, "ta"}, {4, "ttaa"}, {SIZE_MAX, "ta"}};
+    } claimed[] = {{2, "ta"}, {4, "ttaa"}, {SIZE_MAX, "tta"}};
     struct fixture *f = *state;
     struct error err = {0};
 
@@ -242,6 +242,27 @@ static void what_is_due_at_once_and_at_a_time_share(void **state)
             assert_int_equal(claimed[i].ids[k], claims[k].execution.id[0]);
     }
     assert_nothing_to_claim(f);
+}
+
+/* When much is going on, slots become free one by one. */
+static void they_share_single_slots_too(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+    size_t n, n_timed = 0;
+
+    for (int i = 0; i < 80; i++) {
+        char id[] = {i % 2 ? 't' : 'a', (char)('0' + i / 2), '\0'};
+        struct stored_execution e = execution_of(id, "shop", 1);
+
+        e.due_unix_ms = i % 2 ? 10 : DUE_AT_ONCE;
+        ok(accept_one(f->store, &e, &err), &err);
+    }
+    for (int i = 0; i < 40; i++) {
+        n_timed += claim_up_to(f, 1, &n)->execution.id[0] == 't';
+        assert_int_equal(1, n);
+    }
+    assert_true(n_timed > 0 && n_timed < 40);
 }
 
 static void an_old_lease_writes_nothing(void **state)
@@ -710,6 +731,7 @@ int main(void)
         WITH_STORE(every_column_is_kept),
         WITH_STORE(the_longest_due_is_claimed_first),
         WITH_STORE(what_is_due_at_once_and_at_a_time_share),
+        WITH_STORE(they_share_single_slots_too),
         WITH_STORE(an_old_lease_writes_nothing),
         WITH_STORE(a_release_says_when_it_goes_on),
         WITH_STORE(the_first_end_stays),
