@@ -389,12 +389,11 @@ enum err_code analyzer_analysis_cancel(struct analyzer *analyzer, const char *id
     struct stored_execution row;
 
     if (get(analyzer, id, arena, &row, err) == ERR_OK && row.state == EXECUTION_ACCEPTED &&
-        read_row(&row, arena, &analysis, err) == ERR_OK) {
-        if (end(analyzer, &analysis, ANALYSIS_CANCELED, NULL, NULL, err) == ERR_CONFLICT)
-            *err = (struct error){0}; /* it has just ended by itself */
-        else if (!err->code)
-            cancel_judgements(analyzer, id, arena, err);
-    }
+        read_row(&row, arena, &analysis, err) == ERR_OK &&
+        end(analyzer, &analysis, ANALYSIS_CANCELED, NULL, NULL, err) == ERR_CONFLICT)
+        *err = (struct error){0}; /* it has just ended by itself */
+    if (!err->code) /* also when the store failed in the middle of an earlier cancel */
+        cancel_judgements(analyzer, id, arena, err);
     arena_free(arena);
     return err->code;
 }

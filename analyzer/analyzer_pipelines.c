@@ -282,7 +282,7 @@ enum err_code analyzer_pipeline_cancel(struct analyzer *analyzer, const char *id
     struct arena *arena = arena_create();
     struct stored_execution stored;
 
-    if (find(analyzer, id, arena, &stored, err) == ERR_OK && stored.state == EXECUTION_ACCEPTED)
+    if (find(analyzer, id, arena, &stored, err) == ERR_OK)
         (void)((stored.kind == EXECUTION_ANALYSIS
                     ? analyzer_analysis_cancel
                     : analyzer_execution_cancel)(analyzer, id, err) == ERR_OK);
