@@ -11,6 +11,7 @@
 /* Between tries to write to a full or locked disk: half a second, looking up now and then. */
 #define RETRY_STEP_US 50000u
 #define RETRY_STEPS 10u
+#define SAY_EVERY_MS 10000 /* however many wait */
 
 static const char *member_text(const struct live *live, const char *key)
 {
@@ -19,8 +20,12 @@ static const char *member_text(const struct live *live, const char *key)
 
 bool analyzer_wait_for_store(struct analyzer *analyzer, const struct error *why)
 {
-    log_error(analyzer->log, "the result store cannot be written to, trying again",
-              LOG_STR("error", why->message));
+    long long now_ms = clock_mono_ms(), said_ms = atomic_load(&analyzer->said_trouble_mono_ms);
+
+    if ((said_ms == 0 || now_ms - said_ms >= SAY_EVERY_MS) &&
+        atomic_compare_exchange_strong(&analyzer->said_trouble_mono_ms, &said_ms, now_ms))
+        log_error(analyzer->log, "the result store cannot be written to, trying again",
+                  LOG_STR("error", why->message));
     for (unsigned i = 0; i < RETRY_STEPS && !atomic_load(&analyzer->is_draining); i++)
         usleep(RETRY_STEP_US);
     return !atomic_load(&analyzer->is_draining);
@@ -259,21 +264,24 @@ void analyzer_fail(struct analyzer *analyzer, const struct stored_execution *exe
 
     log_warn(analyzer->log, "execution ended without a run", LOG_STR("execution", execution->id),
              LOG_STR("code", error_reason(why)), LOG_STR("error", why->message));
-    if (freeze(execution, arena, &submission, &frozen, &err) == ERR_OK) {
-        ended.state = is_cancel ? EXECUTION_CANCELLED : EXECUTION_FAILED;
-        ended.ended_unix_ms = clock_wall_ms();
-        ended.verdict = "";
-        ended.score = NAN;
-        if (is_cancel)
-            report_cancelled(&frozen, NULL, ended.ended_unix_ms, &body);
-        else
-            report_unplannable(&frozen, why, &body);
-        ended.body = strbuf_view(&body);
-        analyzer_notify(analyzer, submission, NULL, why->message, arena, &ending);
-        if (analyzer_finish(analyzer, &ending, &err) == ERR_OK) {
-            analyzer_tell(analyzer, EVENT_FINISHED, &ended);
-            analyzer_count_end(analyzer, ended.state);
-        }
+    if (freeze(execution, arena, &submission, &frozen, &err)) { /* nothing of it can be shown */
+        submission = NULL;
+        frozen = report_freeze(execution->id, NULL, arena);
+        err = (struct error){0};
+    }
+    ended.state = is_cancel ? EXECUTION_CANCELLED : EXECUTION_FAILED;
+    ended.ended_unix_ms = clock_wall_ms();
+    ended.verdict = "";
+    ended.score = NAN;
+    if (is_cancel)
+        report_cancelled(&frozen, NULL, ended.ended_unix_ms, &body);
+    else
+        report_unplannable(&frozen, why, &body);
+    ended.body = strbuf_view(&body);
+    analyzer_notify(analyzer, submission, NULL, why->message, arena, &ending);
+    if (analyzer_finish(analyzer, &ending, &err) == ERR_OK) {
+        analyzer_tell(analyzer, EVENT_FINISHED, &ended);
+        analyzer_count_end(analyzer, ended.state);
     }
     if (err.code && err.code != ERR_CONFLICT)
         log_error(analyzer->log, "execution could not be stored",

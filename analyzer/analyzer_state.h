@@ -61,7 +61,8 @@ struct analyzer {
     struct notify *notify;
     struct events *events;
     atomic_bool is_draining;
-    atomic_bool is_paused; /* what waits is not taken up */
+    atomic_bool is_paused;             /* what waits is not taken up */
+    atomic_llong said_trouble_mono_ms; /* that the store cannot be written to; 0: never */
 
     pthread_mutex_t lock; /* guards what follows */
     void *live;           /* search.h tree of struct live */

@@ -199,6 +199,22 @@ def test_a_clean_stop_leaves_running_work_for_the_next_start(start_serinus, scri
     assert service.wait_for(execution)["status"] == "succeeded"
 
 
+def test_what_cannot_be_read_any_more_ends(start_serinus, scripted_store):
+    gate = scripted_store.hold_back()
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
+    execution = service.start_canary(one_metric_config(CPU), canary_request())
+    service.process.terminate()
+    end_of(service.process)
+    gate.set()
+    with contextlib.closing(sqlite3.connect(f"{service.data_dir}/serinus.db")) as database:
+        database.execute("UPDATE execution_submission SET json = '{'")
+        database.commit()
+    service.start()
+    wait_until(lambda: service.get(f"/canary/{execution}").status_code == 200, "its end", 10)
+    ended = service.get(f"/canary/{execution}").json()
+    assert (ended["status"], ended["exception"]["details"]["code"]) == ("terminal", "json_syntax")
+
+
 @pytest.mark.smoke
 def test_requests_in_hand_are_answered_before_the_end(start_serinus, scripted_store):
     """Queries by hand that take 1.5 s, and the signal comes after 0.5 s."""
