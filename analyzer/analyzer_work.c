@@ -9,6 +9,7 @@
 
 #define CLAIM_BATCH 64u     /* executions claimed in one transaction */
 #define CLAIM_RETRY_MS 1000 /* when the store could not be asked */
+#define SUSPECT_LOOK_MS 250 /* when what is due cannot be had yet */
 #define SAVE_EVERY_MS 250
 #define TELL_EVERY_MS 1000 /* a thousand that run leave seconds in the ring of events */
 #define SAVE_AFTER_MS 200  /* a quick canary is stored once, at its end */
@@ -174,7 +175,7 @@ static int64_t claim_due(struct analyzer *analyzer)
             break;
         analyzer->cannot_claim = false;
         if (n == 0)
-            return INT64_MAX; /* due, but not to be had until what runs has ended */
+            return clock_wall_ms() + SUSPECT_LOOK_MS;
     }
     if (!analyzer->cannot_claim) /* once, however long it lasts */
         log_warn(analyzer->log, "no work can be taken up", LOG_STR("error", err.message));

@@ -149,9 +149,10 @@ struct claim {
 #define STORE_SUSPECT_CRASHES 2
 
 /* Take up to `limit` executions that are due and nobody's, of those that were due at a time and of
- * those due at once the longest waiting first. Of those with
- * STORE_SUSPECT_CRASHES or more, one is out at a time, so that only the one to blame goes on
- * collecting them: it may be that something is due and nothing can be had. */
+ * those due at once the longest waiting first. Of those with STORE_SUSPECT_CRASHES or more, one is
+ * out at a time, and only once the process has lived for a while, the longer the more crashes (up
+ * to 4 s): so only the one to blame goes on collecting them. It may be that something is due and
+ * nothing can be had. */
 MUST_CHECK enum err_code store_execution_claim(struct store *store, size_t limit,
                                                struct arena *arena, struct claim **out,
                                                size_t *n_out, struct error *err);

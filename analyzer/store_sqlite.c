@@ -2,6 +2,8 @@
  * writing, and only then change anything. */
 #include "analyzer/store_sqlite.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -150,6 +152,7 @@ struct store *store_create(const char *data_dir, struct log *log)
 {
     struct store *store = mem_alloc(1, sizeof(*store));
 
+    store->opened_mono_ms = clock_mono_ms();
     store->lock_fd = -1;
     store->log = log;
     store->data_dir = mem_strdup(data_dir);

@@ -16,6 +16,7 @@
 #define STORE_READERS 4u /* opened when first needed; as many threads read at once */
 
 struct store {
+    int64_t opened_mono_ms;
     char *data_dir, *db_path;
     int lock_fd;
     struct log *log;

@@ -6,6 +6,9 @@
 
 #include "base/clock.h"
 
+#define FIRST_SUSPECT_WAIT_MS 250 /* doubled with each further crash */
+#define MAX_WAITS 6               /* more crashes make it wait no longer */
+
 enum err_code sqlite_lease_lost(const char *id, struct error *err)
 {
     return error_because(err, ERR_CONFLICT, "lease_lost",
@@ -49,6 +52,7 @@ enum err_code sqlite_held_update(struct sqlite_conn *conn, const struct sqlite_h
 
 struct claiming {
     size_t limit;
+    int64_t max_crashes;
     struct arena *arena;
     struct claim **claims;
     size_t *n_claims;
@@ -76,6 +80,7 @@ static enum err_code read_due(struct sqlite_conn *conn, const struct claiming *c
     sqlite_bind_size(stmt, 3, limit > n ? limit - n : 0);
     sqlite3_bind_int64(stmt, 4, clock_wall_ms());
     sqlite_bind_size(stmt, 5, stretch.offset);
+    sqlite3_bind_int64(stmt, 6, claiming->max_crashes);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         claims = arena_grow(claiming->arena, claims, n, &capacity, sizeof(*claims));
         sqlite_read_execution(stmt, claiming->arena, &claims[n].execution);
@@ -130,12 +135,25 @@ static enum err_code claim_rows(struct sqlite_conn *conn, const void *args, stru
     return ERR_OK;
 }
 
+/* The more crashes, the longer the process must have lived: who is killed again and again soon
+ * after the start says nothing about what ran. */
+static int64_t crashes_allowed(int64_t uptime_ms)
+{
+    int64_t n = STORE_SUSPECT_CRASHES - 1;
+
+    for (int64_t wait_ms = FIRST_SUSPECT_WAIT_MS; uptime_ms >= wait_ms; wait_ms *= 2)
+        if (++n == MAX_WAITS)
+            return INT64_MAX;
+    return n;
+}
+
 enum err_code store_execution_claim(struct store *store, size_t limit, struct arena *arena,
                                     struct claim **out, size_t *n_out, struct error *err)
 {
     struct claim *claims = NULL;
     size_t n_claims = 0;
-    const struct claiming claiming = {limit, arena, &claims, &n_claims};
+    const struct claiming claiming = {
+        limit, crashes_allowed(clock_mono_ms() - store->opened_mono_ms), arena, &claims, &n_claims};
 
     if (store_write(store, WRITE_UNCOUNTED, claim_rows, &claiming, err))
         return err->code;

@@ -85,7 +85,8 @@ const char *const sqlite_statements[N_SQL] = {
                               " AND (n_crashes < " SUSPECT " OR seq = "
                               "(SELECT seq FROM execution INDEXED BY execution_suspect"
                               " WHERE state = 0 AND n_crashes >= " SUSPECT
-                              " AND (lease_nonce IS NOT NULL OR due_unix_ms <= ?4)"
+                              " AND (lease_nonce IS NOT NULL OR (due_unix_ms <= ?4"
+                              " AND n_crashes <= ?6))"
                               " ORDER BY lease_nonce IS NULL, n_crashes, due_unix_ms, seq LIMIT 1))"
                               " ORDER BY due_unix_ms, seq LIMIT ?3 OFFSET ?5",
     [SQL_LEASES_VOID] = "UPDATE execution INDEXED BY execution_unended"
