@@ -120,17 +120,16 @@ static void on_event(struct search *s, const yaml_event_t *event)
     }
 }
 
+#define N_DIGITS 4u /* of an escape */
+
 /* JSON writes what is beyond 16 bits as two escapes, \ud83d\ude00, at which libyaml stops. In a
- * copy they are made letters of the same length. */
+ * copy they are made letters of the same length, \uaaaa. */
 static void hide_surrogates(char *text, size_t n_bytes)
 {
-    static const char letter[] = "0041";
-    size_t n_digits = strlen(letter);
-
-    for (size_t i = 0; i + 2 + n_digits <= n_bytes; i++)
+    for (size_t i = 0; i + 2 + N_DIGITS <= n_bytes; i++)
         if (text[i] == '\\' && text[i + 1] == 'u' && (text[i + 2] == 'd' || text[i + 2] == 'D') &&
             strchr("89abcdefABCDEF", text[i + 3]))
-            memcpy(text + i + 2, letter, n_digits);
+            memset(text + i + 2, 'a', N_DIGITS);
 }
 
 struct place place_find(struct str text, const char *pointer, bool of_key)
