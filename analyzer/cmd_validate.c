@@ -157,22 +157,28 @@ static void say_setting(struct validation *v, const char *file, bool is_error, c
     say(v, file, place, &problem);
 }
 
-static void check_settings(struct validation *v, const char *file)
+static int check_settings(struct validation *v, const char *file)
 {
     const struct settings_options wanted = {.paths = &file, .n_paths = 1};
     struct settings *settings = NULL;
     struct error err = {0};
 
-    if (settings_load_with(&wanted, &settings, &err)) {
+    if (strcmp(file, "-") == 0)
+        error_set(&err, ERR_SETTINGS,
+                  "settings are not taken from standard input; name their file");
+    if (err.code || settings_load_with(&wanted, &settings, &err)) {
+        if (err.code == ERR_NOT_FOUND)
+            return cli_fail_with(v->self, &err);
         say_setting(v, file, true, err.message);
         v->has_bad_settings = true;
-        return;
+        return EXIT_PASS;
     }
     for (size_t i = 0; i < settings->n_warnings; i++)
         say_setting(v, file, false, settings->warnings[i]);
     v->has_bad_settings =
         v->has_bad_settings || (settings->n_warnings && cli_has(v->args, "strict"));
     settings_free(settings);
+    return EXIT_PASS;
 }
 
 /* --- one file --- */
@@ -195,7 +201,7 @@ static void check_document(struct validation *v, const char *file, struct str te
         lint_bundle(&lint, document);
         break;
     case KIND_SETTINGS:
-        check_settings(v, file);
+        (void)check_settings(v, file); /* the file is there */
         break;
     default:
         lint_add(&lint, true, LINT_KIND, "",
@@ -234,7 +240,7 @@ static int check_file(struct validation *v, const char *file)
     int exit_code = EXIT_PASS;
 
     if (v->wanted == KIND_SETTINGS) { /* several YAML documents may be in one file */
-        check_settings(v, file);
+        exit_code = check_settings(v, file);
     } else if (cli_read_file(file, &text, &err)) {
         exit_code = cli_fail_with(v->self, &err);
     } else if (yaml_or_json_read(strbuf_view(&text), file, &document, &err)) {

@@ -171,7 +171,8 @@ def test_bundles(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, code", [([], 64), (["--kind", "novel", CONFIG], 64), (["-o", "xml", CONFIG], 64),
-                                             (["/nonexistent/c.yml"], 66), (["Makefile"], 65)])
+                                             (["/nonexistent/c.yml"], 66), (["Makefile"], 65),
+                                             (["--kind", "settings", "/nonexistent/k.yml"], 66)])
 def test_wrong_arguments(arguments, code):
     done = run_cli("validate", *arguments)
     assert done.returncode == code, done.stderr
