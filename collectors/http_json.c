@@ -240,16 +240,18 @@ static bool next_by_token(struct parts *parts, const struct http_json *chosen, c
 /* The target of <...>; rel="next"; NULL: there is none. */
 static const char *next_link(const char *header, struct arena *arena)
 {
-    while (header && (header = strchr(header, '<'))) {
-        const char *end = strchr(header, '>');
+    const char *start = header ? strchr(header, '<') : NULL;
+
+    while (start) {
+        const char *end = strchr(start, '>');
         size_t n_params = end ? strcspn(end, ",") : 0;
 
         if (!end)
             return NULL;
         if (memmem(end, n_params, "rel=\"next\"", strlen("rel=\"next\"")) ||
             memmem(end, n_params, "rel=next", strlen("rel=next")))
-            return arena_strndup(arena, header + 1, (size_t)(end - header) - 1);
-        header = end;
+            return arena_strndup(arena, start + 1, (size_t)(end - start) - 1);
+        start = strchr(end, '<');
     }
     return NULL;
 }
