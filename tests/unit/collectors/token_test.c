@@ -29,7 +29,7 @@ static char *pem_of(EVP_PKEY *key, const char *password)
         1, PEM_write_bio_PKCS8PrivateKey(bio, key, password ? EVP_aes_128_cbc() : NULL, password,
                                          password ? (int)strlen(password) : 0, NULL, NULL));
     n = BIO_get_mem_data(bio, &bytes);
-    text = strndup(bytes, (size_t)n);
+    text = memcpy(calloc((size_t)n + 1, 1), bytes, (size_t)n);
     BIO_free(bio);
     return text;
 }
