@@ -236,7 +236,9 @@ def test_requests_in_hand_are_answered_before_the_end(start_serinus, scripted_st
 def test_a_stop_that_cannot_wait_longer_is_no_crash(start_serinus, scripted_store):
     """A query by hand takes longer than a stop waits; what runs is let go all the same."""
     gate = scripted_store.hold_back()
-    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
+    # Its threads are left as they are, on purpose.
+    options = os.environ.get("TSAN_OPTIONS", "") + ":report_thread_leaks=0:atexit_sleep_ms=0"
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment={"TSAN_OPTIONS": options})
     execution = service.start_canary(one_metric_config(CPU), canary_request())
 
     def ask():
@@ -296,7 +298,9 @@ def test_a_stop_under_load_drops_nothing_that_was_asked(start_serinus, prometheu
 @pytest.mark.smoke
 def test_a_second_signal_ends_it_at_once(start_serinus, scripted_store):
     gate = scripted_store.hold_back()
-    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
+    # Its threads are left as they are, on purpose.
+    options = os.environ.get("TSAN_OPTIONS", "") + ":report_thread_leaks=0:atexit_sleep_ms=0"
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment={"TSAN_OPTIONS": options})
     execution = service.start_canary(one_metric_config(CPU), canary_request())
 
     def ask():
