@@ -33,7 +33,7 @@ STEPS = (100, 1000, 10000)
 N_DUE = 500
 STORE_ANSWERS_S = 0.05
 READS_PER_S, READ_S = 5000, 10
-READ_CONNECTIONS, READ_PAUSE_MS = 100, 17  # each asks, waits for the answer, and pauses
+READ_CONNECTIONS, READ_PAUSE_MS = 100, 13  # each asks, waits for the answer, and pauses
 N_CLIENTS = 8
 LATER_S = 7200
 
