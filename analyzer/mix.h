@@ -5,8 +5,8 @@
 
 #include "base/metric_set.h"
 
-/* Where the config says how to pair: judge.judgeConfigurations.pairing, one of these words. */
-#define PAIRING_KEY "pairing"
+/* Where the config says how to pair: judge.judgeConfigurations.seriesPairing, one of these words. */
+#define PAIRING_KEY "seriesPairing"
 #define PAIRING_LABELS "labels"   /* the default */
 #define PAIRING_KAYENTA "kayenta" /* nothing is rescued */
 

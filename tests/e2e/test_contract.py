@@ -396,7 +396,7 @@ def test_a_side_without_tags_has_no_data(serinus):
     """Control has no labels left, the experiment has: in Kayenta's way they do not go together (10.2)."""
     sums = one_metric_config({"customInlineTemplate": 'PromQL:sum ${by} (rate(http_requests_total'
                                                       '{version="${scope}",cluster="${location}"}[2m]))'})
-    sums["judge"]["judgeConfigurations"] = {"pairing": "kayenta"}
+    sums["judge"]["judgeConfigurations"] = {"seriesPairing": "kayenta"}
     request = canary_request(control=scope("v41", "baseline", extendedScopeParams={"by": ""}),
                              experiment=scope("v42", "canary", extendedScopeParams={"by": "by (version)"}))
     body = serinus.judge(sums, request)

@@ -126,14 +126,14 @@ def test_the_label_that_separates_the_sides_is_left_out_and_said(scripted_store,
 def test_kayentas_way_by_flag_and_by_config(scripted_store, tmp_path):
     scripted_store.answer = answer_by_version
     by_flag = fetch(scripted_store, "-o", "pairs", "--pairing", "kayenta", config=by_version(tmp_path))
-    config = by_version(tmp_path, judgeConfigurations={"pairing": "kayenta"})
+    config = by_version(tmp_path, judgeConfigurations={"seriesPairing": "kayenta"})
     by_config = fetch(scripted_store, "-o", "pairs", config=config)
     assert len(json.loads(by_flag.stdout)) == len(json.loads(by_config.stdout)) == 2
     judged = fetch(scripted_store, "--pass", "95", "--marginal", "75", config=config, command="run")
     assert judged.returncode == 12 and "have no partner" in judged.stderr, judged.stderr
-    wrong = by_version(tmp_path, judgeConfigurations={"pairing": "best"})
+    wrong = by_version(tmp_path, judgeConfigurations={"seriesPairing": "best"})
     done = fetch(scripted_store, "-o", "pairs", config=wrong)
-    assert done.returncode == 65 and "/judge/judgeConfigurations/pairing" in done.stderr, done.stderr
+    assert done.returncode == 65 and "/judge/judgeConfigurations/seriesPairing" in done.stderr, done.stderr
 
 
 def test_warnings_say_what_to_change(scripted_store, tmp_path):
