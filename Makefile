@@ -35,7 +35,7 @@ ALL_LDFLAGS = $(if $(FLAVOUR),$(SANITIZE_$(FLAVOUR)) -pie,$(HARDEN_LD)) $(LDFLAG
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lm
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 
-ROOMS   := base judge collectors analyzer analyzer/codec api
+ROOMS   := base judge judge/stats collectors analyzer analyzer/codec api
 SOURCES := $(filter-out analyzer/main.c,$(foreach room,$(ROOMS),$(wildcard $(room)/*.c)))
 PROTOS  := $(wildcard proto/canary/v1/*.proto)
 PROTO_C := $(PROTOS:%.proto=$(BUILD)/%.pb-c.c)

@@ -1,6 +1,7 @@
 /* serinus stats --batch: single statistics on raw samples, a JSON line in, a JSON line out. */
 #include "analyzer/batch_answer.h"
 #include "analyzer/cli.h"
+#include "analyzer/stats_kind.h"
 #include "base/json.h"
 #include "judge/mann_whitney.h"
 #include "judge/sort.h"
@@ -30,11 +31,10 @@ static enum err_code read_sample(const json_t *inputs, const char *key, struct a
     return ERR_OK;
 }
 
-static enum err_code mann_whitney(const json_t *request, struct arena *arena, json_t **out,
-                                  struct error *err)
+static enum err_code mann_whitney(const json_t *inputs, const json_t *params, struct arena *arena,
+                                  json_t **out, struct error *err)
 {
-    const json_t *inputs = json_object_get(request, "inputs");
-    const json_t *conf = json_object_get(json_object_get(request, "params"), "conf");
+    const json_t *conf = json_object_get(params, "conf");
     double confidence = CONFIDENCE_DEFAULT;
     struct mann_whitney shift;
     double *x, *y;
@@ -53,15 +53,39 @@ static enum err_code mann_whitney(const json_t *request, struct arena *arena, js
     return ERR_OK;
 }
 
+static const struct stats_kind own_kinds[] = {{"mannwhitney", mann_whitney}, {0}};
+static const struct stats_kind *const tables[] = {own_kinds, stats_ranks_kinds, stats_counts_kinds};
+
+static const struct stats_kind *find_kind(const char *name)
+{
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+        for (const struct stats_kind *kind = tables[t]; kind->name; kind++)
+            if (strcmp(kind->name, name) == 0)
+                return kind;
+    return NULL;
+}
+
+static enum err_code unknown_kind(const char *name, struct arena *arena, struct error *err)
+{
+    const char *list = "";
+
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+        for (const struct stats_kind *kind = tables[t]; kind->name; kind++)
+            list = arena_printf(arena, "%s%s%s", list, *list ? ", " : "", kind->name);
+    return error_set(err, ERR_UNSUPPORTED, "unknown kind %s%.64s%s; there is: %s", name ? "\"" : "",
+                     name ? name : "(none)", name ? "\"" : "", list);
+}
+
 static enum err_code compute(const json_t *request, struct arena *arena, json_t **out,
                              struct error *err)
 {
-    const char *kind = json_string_value(json_object_get(request, "kind"));
+    const char *name = json_string_value(json_object_get(request, "kind"));
+    const struct stats_kind *kind = name ? find_kind(name) : NULL;
 
-    if (kind && strcmp(kind, "mannwhitney") == 0)
-        return mann_whitney(request, arena, out, err);
-    return error_set(err, ERR_UNSUPPORTED, "unknown kind %s%s%s; there is: mannwhitney",
-                     kind ? "\"" : "", kind ? kind : "(none)", kind ? "\"" : "");
+    if (!kind)
+        return unknown_kind(name, arena, err);
+    return kind->compute(json_object_get(request, "inputs"), json_object_get(request, "params"),
+                         arena, out, err);
 }
 
 static bool answer(struct str line, struct strbuf *out, void *ctx)
