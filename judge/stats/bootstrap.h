@@ -24,8 +24,8 @@ struct bootstrap_settings {
     bool is_paired;   /* x and y resampled together; needs n = m */
     size_t n_samples; /* B, 199 .. 9999 */
     uint64_t seed;
-    double conf_level; /* of the percentile interval, in (0, 1) */
-    double omega_har;  /* long-run variance of theta times n; 0 or NaN: do not scale */
+    double alpha;     /* 1 - the level of the percentile interval, in (0, 1) */
+    double omega_har; /* long-run variance of theta times n; 0 or NaN: do not scale */
 };
 
 struct bootstrap {

@@ -25,9 +25,6 @@ struct ks {
 void ks_test(const double *x, size_t n, const double *y, size_t m, struct arena *scratch,
              struct ks *out);
 
-/* P(sup |Brownian bridge| >= lambda); 1 for lambda <= 0. */
-double ks_kolmogorov_p(double lambda);
-
 /* Asymptotic p-value of D for numbers of points that need not be whole: for autocorrelated series
  * the effective numbers of the midranks (approximate). */
 double ks_asymptotic_p(double d, double n_eff_x, double n_eff_y);

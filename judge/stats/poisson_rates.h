@@ -14,6 +14,8 @@
 #ifndef JUDGE_STATS_POISSON_RATES_H
 #define JUDGE_STATS_POISSON_RATES_H
 
+#include <stddef.h>
+
 struct poisson_rates {
     double ratio; /* (x1 / t1) / (x2 / t2): infinite when only x2 is 0, NaN when both are */
     double p_exact, p_greater, p_mid;
@@ -23,9 +25,20 @@ struct poisson_rates {
 
 /* x1, x2      counts >= 0; x1 the experiment's; a fraction is cut off (all sizes up to 2^53)
  * t1, t2      exposures > 0, finite, in one unit (requests, seconds)
- * conf_level  of the interval, in (0, 1)
+ * alpha       1 - the level of the interval, in (0, 1)
  * out         all NaN for arguments outside these ranges */
-void poisson_rates_test(double x1, double t1, double x2, double t2, double conf_level,
+void poisson_rates_test(double x1, double t1, double x2, double t2, double alpha,
                         struct poisson_rates *out);
+
+/* The most likely log of the rate ratio of two streams whose shares of the exposure vary: the delta
+ * with events_x = sum of events[t] theta_t, theta_t = 1 / (1 + exp(-(log_odds[t] + delta))).
+ *
+ * events_x  events of the first stream, all intervals
+ * events    events of both, per interval, >= 0
+ * log_odds  ln of the ratio of the exposures, first over second, per interval
+ *
+ * -inf or inf when a stream has no event, NaN when neither has. */
+double poisson_rates_log_ratio(double events_x, const double *events, const double *log_odds,
+                               size_t n);
 
 #endif

@@ -25,14 +25,13 @@ struct quantile_difference {
     double se_x, se_y;               /* Maritz-Jarrett times sqrt(inflation) */
     double inflation_x, inflation_y; /* V of the indicator series 1{x_t > q} (long_run.h), >= 1 */
     double z, p;                     /* p two-sided, normal */
-    double lower, upper;             /* of the difference at conf_level */
+    double lower, upper;             /* of the difference at level 1 - alpha */
 };
 
-/* x, y        in the order of time, no NaN
- * conf_level  in (0, 1)
- * out         NaN where a standard error does not exist */
+/* x, y   in the order of time, no NaN
+ * alpha  in (0, 1)
+ * out    NaN where a standard error does not exist */
 void quantile_difference_test(const double *x, size_t n, const double *y, size_t m, double p,
-                              double conf_level, struct arena *scratch,
-                              struct quantile_difference *out);
+                              double alpha, struct arena *scratch, struct quantile_difference *out);
 
 #endif

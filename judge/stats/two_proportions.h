@@ -25,9 +25,9 @@ struct two_proportions {
     double wilson1_lower, wilson1_upper, wilson2_lower, wilson2_upper;
 };
 
-/* 0 <= x1 <= n1 and 0 <= x2 <= n2, n1, n2 >= 1, a fraction is cut off; conf_level in (0, 1).
+/* 0 <= x1 <= n1 and 0 <= x2 <= n2, n1, n2 >= 1, a fraction is cut off; alpha in (0, 1).
  * out is all NaN for arguments outside these ranges. */
-void two_proportions_test(double x1, double n1, double x2, double n2, double conf_level,
+void two_proportions_test(double x1, double n1, double x2, double n2, double alpha,
                           struct two_proportions *out);
 
 #endif
