@@ -3,9 +3,6 @@
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 
-#define KOLMOGOROV_FORMS_MEET 1.0 /* both series need but a few terms here */
-#define KOLMOGOROV_TERMS 20       /* at 1 the fifth is below 1e-21, and away from 1 sooner */
-
 double p_value(double p)
 {
     if (isnan(p))
@@ -58,27 +55,6 @@ double t_quantile_two_sided(double alpha, double df)
 double normal_quantile_two_sided(double alpha)
 {
     return alpha > 0 && alpha < 1 ? gsl_cdf_ugaussian_Qinv(alpha / 2) : NAN;
-}
-
-double p_kolmogorov(double lambda)
-{
-    double sum = 0;
-
-    if (isnan(lambda))
-        return NAN;
-    if (lambda <= 0)
-        return 1;
-    if (lambda < KOLMOGOROV_FORMS_MEET) { /* the theta form of the distribution itself */
-        for (int k = 1; k <= KOLMOGOROV_TERMS; k++) {
-            double odd = 2 * k - 1;
-
-            sum += exp(-odd * odd * M_PI * M_PI / (8 * lambda * lambda));
-        }
-        return p_value(1 - sqrt(2 * M_PI) / lambda * sum);
-    }
-    for (int k = 1; k <= KOLMOGOROV_TERMS; k++)
-        sum += (k % 2 ? 1 : -1) * exp(-2.0 * k * k * lambda * lambda);
-    return p_value(2 * sum);
 }
 
 double satterthwaite_df(double a, double df_a, double b, double df_b)

@@ -23,9 +23,6 @@ double t_statistic(double effect, double se);
 double t_quantile_two_sided(double alpha, double df);
 double normal_quantile_two_sided(double alpha);
 
-/* P(K > lambda) of Kolmogorov's distribution. */
-double p_kolmogorov(double lambda);
-
 /* Student's t quantile at p in (0, 1). */
 double t_quantile(double p, double df);
 

@@ -35,9 +35,9 @@ struct long_run {
 /* Degrees of freedom for n points. */
 size_t long_run_nu(size_t n);
 
-/* n finite values in the order they were measured; n = 0 and 1 count as constant. Values may be so
- * large or small that their squares are not doubles: then omega0 and omega are 0 or infinite, and
- * har.h, which scales, is the way to a test. O(nu n); scratch: about 10 n doubles. */
+/* n finite values in the order they were measured; n = 0 and 1 count as constant. Where squares of
+ * the values are no doubles, omega0 and omega are 0 or infinite and the rest is right. O(nu n);
+ * scratch: about 8 n doubles. */
 void long_run_variance(const double *u, size_t n, struct arena *scratch, struct long_run *out);
 
 /* The same with phi taken from another series of the same length, `memory`: the placements of a
@@ -46,12 +46,12 @@ void long_run_variance_coloured(const double *u, const double *memory, size_t n,
                                 struct arena *scratch, struct long_run *out);
 
 /* phi_corrected of a series by itself, O(n). */
-double long_run_phi_corrected(const double *u, size_t n);
+double long_run_phi_corrected(const double *u, size_t n, struct arena *scratch);
 
 /* Ljung and Box's test that no autocorrelation up to `lag` differs from zero:
  * Q = n (n+2) sum_k r_k^2 / (n-k), chi-squared with `lag` degrees of freedom.
  * Needs 1 <= lag < n and a series that is not constant; else both are NaN.
  * Source: Ljung and Box, Biometrika 65(2), 1978. */
-void ljung_box(const double *u, size_t n, size_t lag, double *q, double *p);
+void ljung_box(const double *u, size_t n, size_t lag, struct arena *scratch, double *q, double *p);
 
 #endif
