@@ -49,12 +49,6 @@ static enum err_code judge_documents(const json_t *config, const json_t *thresho
     return judgement_judge(config, thresholds, arena, out, err);
 }
 
-static json_t *result_json(const json_t *config, const struct judge_result *result)
-{
-    return judge_result_json_with(result, judge_wants_details(config) ? JUDGE_DETAIL_FULL
-                                                                      : JUDGE_DETAIL_NONE);
-}
-
 /* What the whole batch comes to. */
 struct batch {
     bool has_pass, has_marginal, has_fail, has_nodata;
@@ -87,7 +81,7 @@ static bool answer_case(struct str line, struct strbuf *out, void *ctx)
     if (json_read(line, &json_limits_document, &document, &err) == ERR_OK &&
         judge_documents(case_config(document), case_thresholds(document), case_pairs(document),
                         arena, &judgement, &err) == ERR_OK) {
-        reply = result_json(case_config(document), &judgement.result);
+        reply = judge_result_json(&judgement.result);
         batch_count(ctx, verdict_exit_code(&judgement.result));
     }
     batch_answer_take(document, reply, &err, out);
@@ -120,7 +114,7 @@ static int print_result(const struct cli_command *self, const struct cli_args *a
 
     if (format && strncmp(format, "json", strlen("json")) == 0) {
         json_t *reply = strcmp(format, "json") == 0 ? report_model(judgement, config, NULL)
-                                                    : result_json(config, &judgement->result);
+                                                    : judge_result_json(&judgement->result);
 
         print_json(reply);
         json_decref(reply);

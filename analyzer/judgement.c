@@ -91,8 +91,8 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
     const struct judge_type *judge;
 
     if (judge_of_config(config, &judge, err) ||
-        judge_input_from_json(config, thresholds, out->pairs, out->n_pairs, arena, &out->input,
-                              err))
+        judge_input_from_json(config, thresholds, judge, out->pairs, out->n_pairs, arena,
+                              &out->input, err))
         return err->code;
     return judge_run(judge, &out->input, arena, &out->result, err);
 }

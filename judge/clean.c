@@ -10,25 +10,34 @@ static double lesser(double a, double b)
     return isnan(a) || isnan(b) ? -INFINITY : a < b ? a : b;
 }
 
+struct fences clean_fences(const double *sorted, size_t n, double factor)
+{
+    double q1 = describe_percentile(sorted, n, 25), q3 = describe_percentile(sorted, n, 75);
+    double p1 = describe_percentile(sorted, n, 1), p99 = describe_percentile(sorted, n, 99);
+
+    return (struct fences){.low = lesser(p1, q1 - factor * (q3 - q1)),
+                           .high = -lesser(-p99, -(q3 + factor * (q3 - q1)))};
+}
+
+bool is_outside(double value, const struct fences *fences)
+{
+    return value < fences->low || value > fences->high;
+}
+
 static void remove_outliers(struct sample *sample, double factor)
 {
-    double q1, q3, p1, p99, low, high;
     size_t first = 0, end = sample->n, n_kept = 0;
+    struct fences fences;
 
     if (sample->n == 0)
         return;
-    q1 = describe_percentile(sample->sorted, sample->n, 25);
-    q3 = describe_percentile(sample->sorted, sample->n, 75);
-    p1 = describe_percentile(sample->sorted, sample->n, 1);
-    p99 = describe_percentile(sample->sorted, sample->n, 99);
-    low = lesser(p1, q1 - factor * (q3 - q1));
-    high = -lesser(-p99, -(q3 + factor * (q3 - q1)));
+    fences = clean_fences(sample->sorted, sample->n, factor);
     for (size_t i = 0; i < sample->n; i++)
-        if (!(sample->values[i] < low || sample->values[i] > high))
+        if (!is_outside(sample->values[i], &fences))
             sample->values[n_kept++] = sample->values[i];
-    while (first < end && sample->sorted[first] < low)
+    while (first < end && sample->sorted[first] < fences.low)
         first++;
-    while (end > first && sample->sorted[end - 1] > high)
+    while (end > first && sample->sorted[end - 1] > fences.high)
         end--;
     sample->sorted += first;
     sample->n = n_kept;

@@ -8,6 +8,15 @@
 #include "judge/describe.h"
 #include "judge/policy.h"
 
+/* What lies beyond is an outlier; values on a fence stay. */
+struct fences {
+    double low, high;
+};
+
+/* Of an ascending sample of n >= 1 points, by the rule of clean_side(). */
+struct fences clean_fences(const double *sorted, size_t n, double factor);
+bool is_outside(double value, const struct fences *fences);
+
 /* First the NaN strategy, then the outliers of what is left: with Q1 and Q3 the quartiles and f the
  * factor, values strictly below min(P1, Q1 - f (Q3 - Q1)) or above max(P99, Q3 + f (Q3 - Q1)) go.
  * The sample, and working memory, lie in `arena`.

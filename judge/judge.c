@@ -1,7 +1,9 @@
 #include "judge/judge.h"
 
 #include "judge/score.h"
+#include "judge/tested.h"
 
+#include <math.h>
 #include <string.h>
 
 #define JUDGE(name) extern const struct judge_type judge_##name;
@@ -20,6 +22,11 @@ const struct judge_type *judge_find(const char *name)
         if (strcmp(judges[i]->name, name) == 0)
             return judges[i];
     return NULL;
+}
+
+bool judge_is_standard(const struct judge_type *judge)
+{
+    return judge == &judge_aca;
 }
 
 const struct judge_type *const *judge_list(size_t *n_judges)
@@ -52,15 +59,8 @@ static enum err_code classify_all(const struct judge_type *judge, const struct j
                                   struct metric_result *results, struct error *err)
 {
     for (size_t i = 0; i < input->n_pairs; i++) {
-        const struct metric_policy *policy = &input->policies[i];
-        struct metric_result *result = &results[i];
-
-        result->pair = &input->pairs[i];
-        result->groups = policy->groups;
-        result->n_groups = policy->n_groups;
-        result->is_muted = policy->is_muted;
-        if (judge->classify(result->pair, policy, scratch, arena, result, err))
-            return error_context(err, "metric \"%s\"", result->pair->name);
+        if (judge->classify(results[i].pair, &input->policies[i], scratch, arena, &results[i], err))
+            return error_context(err, "metric \"%s\"", results[i].pair->name);
         arena_reset(scratch);
     }
     return ERR_OK;
@@ -71,11 +71,24 @@ enum err_code judge_run(const struct judge_type *judge, const struct judge_input
 {
     struct metric_result *results = arena_array(arena, struct metric_result, input->n_pairs);
     struct arena *scratch = arena_create();
-    enum err_code rc = classify_all(judge, input, scratch, arena, results, err);
+    enum err_code rc;
 
+    for (size_t i = 0; i < input->n_pairs; i++) {
+        const struct metric_policy *policy = &input->policies[i];
+
+        results[i] = (struct metric_result){.pair = &input->pairs[i],
+                                            .policy = policy,
+                                            .groups = policy->groups,
+                                            .n_groups = policy->n_groups,
+                                            .is_muted = policy->is_muted,
+                                            .grade = NAN};
+    }
+    rc = judge->classify ? classify_all(judge, input, scratch, arena, results, err)
+                         : tested_classify(judge, input, scratch, arena, results, err);
     arena_free(scratch);
     if (rc || score_results(results, input->n_pairs, input->score, arena, out, err))
         return err->code;
     out->judge_name = judge->name;
+    out->wants_details = input->wants_details;
     return ERR_OK;
 }

@@ -10,6 +10,7 @@
 #include "judge/judge.h"
 #include "judge/mann_whitney.h"
 #include "judge/noise.h"
+#include "judge/settle.h"
 #include "judge/sort.h"
 
 #include <math.h>
@@ -18,43 +19,6 @@
 #define TOLERANCE 0.25  /* share of the estimated shift that is let pass; likewise */
 /* A search range below fifty times the solver's tolerance: the verdict hangs on the unit. */
 #define UNIT_TOO_SMALL_RANGE 0.005
-
-static bool is_constant(const struct sample *sample)
-{
-    return sample->sorted[0] == sample->sorted[sample->n - 1];
-}
-
-static bool is_same(const struct sample *a, const struct sample *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (a->sorted[i] != b->sorted[i])
-            return false;
-    return true;
-}
-
-static void settle(struct metric_result *out, enum classification classification,
-                   const char *reason)
-{
-    out->classification = classification;
-    out->reason = reason;
-    out->has_ratio = true;
-    out->ratio = 1.0;
-}
-
-static void settle_empty(const struct metric_pair *pair, const struct metric_policy *policy,
-                         struct arena *arena, struct metric_result *out)
-{
-    if (policy->nan_strategy == NAN_REPLACE) {
-        settle(out, CLASS_PASS, NULL); /* no errors reported is no errors */
-        return;
-    }
-    settle(out, CLASS_NODATA, arena_printf(arena, "Missing data for %s", pair->name));
-    out->is_critical = policy->is_critical;
-    if (policy->must_have_data && !policy->is_critical)
-        out->classification = CLASS_NODATA_FAIL;
-}
 
 /* Two different constants have no rank variance at most shifts; Kayenta jitters them. */
 static void add_noise(const struct metric_pair *pair, struct sample samples[N_SIDES],
@@ -144,14 +108,7 @@ static enum err_code aca_classify(const struct metric_pair *pair,
             return err->code;
     }
     describe_sides(samples, out->stats);
-    if (samples[0].n == 0 || samples[1].n == 0)
-        settle_empty(pair, policy, arena, out);
-    else if (is_same(&samples[0], &samples[1]))
-        settle(out, CLASS_PASS, "The Canary and Baseline data are identical");
-    else if (is_constant(&samples[0]) && is_constant(&samples[1]) &&
-             samples[0].sorted[0] == samples[1].sorted[0])
-        settle(out, CLASS_PASS, NULL);
-    else
+    if (!settle_pair(pair, policy, samples, arena, out))
         test_shift(pair, policy, samples, scratch, arena, out);
     return ERR_OK;
 }

@@ -5,6 +5,7 @@
 #ifndef JUDGE_POLICY_H
 #define JUDGE_POLICY_H
 
+#include "judge/options.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,12 +22,15 @@ enum outlier_strategy { OUTLIERS_KEEP = 0, OUTLIERS_REMOVE };
 enum effect_measure {
     EFFECT_MEAN_RATIO = 0, /* mean of the experiment / mean of the control */
     EFFECT_CLES,           /* probability that a canary point exceeds a baseline point, in [0, 1] */
+    EFFECT_SHIFT,        /* experiment - control in the metric's unit; not for the standard judge */
+    EFFECT_CLIFFS_DELTA, /* 2 CLES - 1, in [-1, 1]; likewise */
 };
 
 /* Where the four effect size limits stand when the config does not say. */
 #define EFFECT_NEUTRAL_MEAN_RATIO 1.0
 #define EFFECT_NEUTRAL_CLES 0.5
-#define OUTLIER_FACTOR_DEFAULT 3.0 /* "far out" fences; Tukey 1977 */
+#define EFFECT_NEUTRAL_DIFFERENCE 0.0 /* shift, Cliff's delta */
+#define OUTLIER_FACTOR_DEFAULT 3.0    /* "far out" fences; Tukey 1977 */
 
 struct metric_policy {
     enum direction direction;
@@ -41,8 +45,10 @@ struct metric_policy {
     double allowed_increase, allowed_decrease;
     /* ... and these to fail the canary when the metric is critical. */
     double critical_increase, critical_decrease;
+    bool has_critical_increase, has_critical_decrease; /* the config gives them */
     const char *const *groups; /* NULL: the config names none, which only a muted metric may */
     size_t n_groups;
+    struct judge_options options;
 };
 
 struct group_weight {
@@ -54,6 +60,7 @@ struct score_policy {
     double pass, marginal; /* score >= pass: pass; else >= marginal: marginal; else fail */
     const struct group_weight *weights;
     size_t n_weights;
+    enum scoring scoring;
 };
 
 #endif

@@ -1,10 +1,11 @@
 /* judge/result.h -- what the judge says. Everything lives in the arena given to judge_run(), except
- * for the pairs, which are the caller's. */
+ * for the pairs and policies, which are the caller's. */
 #ifndef JUDGE_RESULT_H
 #define JUDGE_RESULT_H
 
 #include "base/metric_set.h"
 #include "judge/policy.h"
+#include "judge/test_report.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -31,7 +32,8 @@ struct side_stats {
 };
 
 struct metric_result {
-    const struct metric_pair *pair; /* borrowed: name, id, tags */
+    const struct metric_pair *pair;     /* borrowed: name, id, tags */
+    const struct metric_policy *policy; /* borrowed */
     enum classification classification;
     const char *reason; /* NULL for none */
     const char *const *groups;
@@ -47,6 +49,9 @@ struct metric_result {
     enum effect_measure effect_measure;
     double effect_size;     /* in the measure's unit; NaN when undefined */
     bool is_unit_too_small; /* the values are small against the solver's absolute tolerance */
+    const struct test_report *report; /* NULL from the standard judge, and for what was settled
+                                         before any test */
+    double grade;                     /* 0 to 100, for SCORING_GRADED; NaN: by the classification */
 };
 
 struct group_score {
@@ -57,6 +62,8 @@ struct group_score {
 
 struct judge_result {
     const char *judge_name;
+    bool wants_details; /* judge.judgeConfigurations.details: show why, also from the standard judge
+                         */
     const struct metric_result *results; /* one per pair, in their order */
     size_t n_results;
     const struct group_score *groups; /* in the order of score.h */

@@ -13,6 +13,7 @@
 struct group {
     const char *name;
     size_t n_passed, n_counted, first_seen;
+    double grades;  /* sum over the counted */
     uint64_t place; /* sort key */
 };
 
@@ -81,6 +82,14 @@ static struct group *group_named(struct group *groups, size_t *n_groups, const c
     return &groups[(*n_groups)++];
 }
 
+/* By the confidence of its test; without one, and when it was flagged, all or nothing. */
+static double grade_of(const struct metric_result *result)
+{
+    if (result->classification != CLASS_PASS)
+        return 0;
+    return isnan(result->grade) ? PERCENT : result->grade;
+}
+
 static enum err_code collect_groups(const struct metric_result *results, size_t n_results,
                                     struct arena *arena, struct group **out, size_t *n_out,
                                     struct error *err)
@@ -105,6 +114,8 @@ static enum err_code collect_groups(const struct metric_result *results, size_t 
 
             group->n_counted += is_counted;
             group->n_passed += result->classification == CLASS_PASS;
+            if (is_counted)
+                group->grades += grade_of(result);
         }
     }
     for (size_t i = 0; i < n_groups; i++) {
@@ -245,8 +256,11 @@ enum err_code score_results(const struct metric_result *results, size_t n_result
 
         scores[i].name = group->name;
         scores[i].has_data = group->n_counted > 0;
-        if (scores[i].has_data)
-            scores[i].score = (double)group->n_passed / (double)group->n_counted * PERCENT;
+        if (!scores[i].has_data)
+            continue;
+        scores[i].score = policy->scoring == SCORING_GRADED
+                              ? score_round(group->grades / (double)group->n_counted)
+                              : (double)group->n_passed / (double)group->n_counted * PERCENT;
     }
     scored.groups = scores;
     if (score_total(results, n_results, policy, arena, &scored, err))

@@ -2,6 +2,7 @@
  *
  * Muted results take no part. A group's score is 100 * passes / counted, where Pass, High, Low and
  * NodataFailMetric count; a group in which nothing counted is shown as 0 but enters the sum as 100.
+ * With SCORING_GRADED it is the mean grade of the counted results instead, to two decimals.
  * Groups without a configured weight share what the configured ones leave of 100, be it negative.
  * Before the sum: a critical result that is not Pass forces 0, then 50 % or more Nodata does.
  *

@@ -1,7 +1,10 @@
 #include "analyzer/codec/judge_result_json.h"
 
 #include "analyzer/codec/metric_set_json.h"
+#include "analyzer/codec/test_report_json.h"
 #include "base/json.h"
+
+#include <math.h>
 
 #define UNIT_TOO_SMALL                                                                             \
     "values are small against the solver's absolute tolerance 1e-4; rescale the query (for "       \
@@ -21,31 +24,40 @@ static void set_stats(json_t *object, const char *key, const struct side_stats *
     json_object_set_new(object, key, metadata);
 }
 
-static json_t *details_json(const struct metric_result *result)
+/* The standard judge keeps no report of its test; this is what one would say. */
+static json_t *standard_details(const char *judge_name, const struct metric_result *result)
 {
-    json_t *details = json_object();
-    json_t *shift = json_object();
-    json_t *effect = json_object();
+    struct test_report report = test_report_start(&judge_options_default);
+    bool is_flagged = result->classification == CLASS_HIGH || result->classification == CLASS_LOW;
 
-    json_object_set_new(details, "method", json_string("mann-whitney-kayenta"));
-    json_object_set_new(details, "confidenceLevel", json_real(0.98));
-    json_object_set_new(shift, "estimate", json_number_or_text(result->estimate));
-    json_object_set_new(shift, "lower", json_number_or_text(result->lower));
-    json_object_set_new(shift, "upper", json_number_or_text(result->upper));
-    json_object_set_new(details, "shift", shift);
-    json_object_set_new(effect, "measure",
-                        json_string(result->effect_measure == EFFECT_CLES ? "cles" : "meanRatio"));
-    json_object_set_new(effect, "estimate", json_number_or_text(result->effect_size));
-    json_object_set_new(details, "effect", effect);
+    report.method = "mann-whitney-kayenta";
+    report.effect =
+        (struct effect){"shift", result->estimate, result->lower, result->upper, UNIT_METRIC};
+    test_report_add_effect(
+        &report,
+        (struct effect){result->effect_measure == EFFECT_CLES ? "cles" : "meanRatio",
+                        result->effect_size, NAN, NAN,
+                        result->effect_measure == EFFECT_CLES ? UNIT_PROBABILITY : UNIT_RATIO});
+    for (int side = 0; side < N_SIDES; side++)
+        report.n[side] = result->stats[side].count;
+    report.decision = is_flagged ? DECISION_HARM : DECISION_INCONCLUSIVE;
     if (result->is_unit_too_small)
-        json_object_set_new(
-            details, "warnings",
-            json_pack("[{ss ss}]", "code", "unitTooSmall", "message", UNIT_TOO_SMALL));
-    return details;
+        test_report_warn(&report, "unitTooSmall", UNIT_TOO_SMALL);
+    return test_report_json(judge_name, &report, result->policy);
 }
 
-static json_t *metric_result_json(const struct metric_result *result, enum judge_detail detail)
+static json_t *details_json(const struct judge_result *all, const struct metric_result *result)
 {
+    if (result->report)
+        return test_report_json(all->judge_name, result->report, result->policy);
+    return all->wants_details && result->has_interval ? standard_details(all->judge_name, result)
+                                                      : NULL;
+}
+
+static json_t *metric_result_json(const struct judge_result *all,
+                                  const struct metric_result *result)
+{
+    json_t *details = details_json(all, result);
     json_t *object = json_object();
 
     json_set_text(object, "name", result->pair->name);
@@ -62,12 +74,13 @@ static json_t *metric_result_json(const struct metric_result *result, enum judge
     }
     set_stats(object, "experimentMetadata", &result->stats[SIDE_EXPERIMENT]);
     set_stats(object, "controlMetadata", &result->stats[SIDE_CONTROL]);
-    if (result->has_ratio) {
+    if (result->has_ratio || details) {
         json_t *metadata = json_object();
 
-        json_object_set_new(metadata, "ratio", json_number_or_text(result->ratio));
-        if (detail == JUDGE_DETAIL_FULL && result->has_interval)
-            json_object_set_new(metadata, "judge", details_json(result));
+        if (result->has_ratio)
+            json_object_set_new(metadata, "ratio", json_number_or_text(result->ratio));
+        if (details)
+            json_object_set_new(metadata, "judge", details);
         json_object_set_new(object, "resultMetadata", metadata);
     }
     json_object_set_new(object, "critical", json_boolean(result->is_critical));
@@ -75,7 +88,7 @@ static json_t *metric_result_json(const struct metric_result *result, enum judge
     return object;
 }
 
-json_t *judge_result_json_with(const struct judge_result *result, enum judge_detail detail)
+json_t *judge_result_json(const struct judge_result *result)
 {
     json_t *results = json_array();
     json_t *groups = json_array();
@@ -83,7 +96,7 @@ json_t *judge_result_json_with(const struct judge_result *result, enum judge_det
     json_t *object = json_object();
 
     for (size_t i = 0; i < result->n_results; i++)
-        json_array_append_new(results, metric_result_json(&result->results[i], detail));
+        json_array_append_new(results, metric_result_json(result, &result->results[i]));
     for (size_t i = 0; i < result->n_groups; i++) {
         json_t *group = json_object();
 
@@ -101,9 +114,4 @@ json_t *judge_result_json_with(const struct judge_result *result, enum judge_det
     json_object_set_new(object, "groupScores", groups);
     json_object_set_new(object, "score", score);
     return object;
-}
-
-json_t *judge_result_json(const struct judge_result *result)
-{
-    return judge_result_json_with(result, JUDGE_DETAIL_NONE);
 }

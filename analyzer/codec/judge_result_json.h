@@ -6,13 +6,8 @@
 #include "judge/result.h"
 #include <jansson.h>
 
-enum judge_detail {
-    JUDGE_DETAIL_NONE, /* Kayenta's fields and no others */
-    JUDGE_DETAIL_FULL, /* and resultMetadata.judge of each tested metric: its interval and effect */
-};
-
-/* Both give a new reference. */
+/* A new reference. resultMetadata.judge is there for every test that explains itself, and from the
+ * standard judge when the result wants details. */
 json_t *judge_result_json(const struct judge_result *result);
-json_t *judge_result_json_with(const struct judge_result *result, enum judge_detail detail);
 
 #endif

@@ -1,5 +1,6 @@
 #include "analyzer/codec/policy_json.h"
 
+#include "analyzer/codec/judge_options_json.h"
 #include "base/json.h"
 
 #include <string.h>
@@ -97,12 +98,43 @@ static double setting_number(const struct lookup *lookup, const char *parent, co
     return json_number_value(value); /* 0 for null, as in Kayenta */
 }
 
-static void read_effect_size(const struct lookup *lookup, struct metric_policy *out)
+/* The standard judge knows two measures, and any other word means the mean ratio. */
+static enum effect_measure measure_of(const char *word, bool is_standard)
 {
-    bool is_cles = strcmp(setting_text(lookup, "effectSize", "measure"), "cles") == 0;
-    double neutral = is_cles ? EFFECT_NEUTRAL_CLES : EFFECT_NEUTRAL_MEAN_RATIO;
+    if (strcmp(word, "cles") == 0)
+        return EFFECT_CLES;
+    if (!is_standard && strcmp(word, "shift") == 0)
+        return EFFECT_SHIFT;
+    if (!is_standard && strcmp(word, "cliffsDelta") == 0)
+        return EFFECT_CLIFFS_DELTA;
+    return EFFECT_MEAN_RATIO;
+}
 
-    out->effect_measure = is_cles ? EFFECT_CLES : EFFECT_MEAN_RATIO;
+static bool is_known_measure(const char *word)
+{
+    return !*word || strcmp(word, "meanRatio") == 0 || strcmp(word, "rateRatio") == 0 ||
+           measure_of(word, false) != EFFECT_MEAN_RATIO;
+}
+
+static bool has_setting(const struct lookup *lookup, const char *parent, const char *key)
+{
+    const json_t *value;
+
+    return look_up(lookup, parent, key, &value) != FOUND_NOTHING;
+}
+
+static void read_effect_size(const struct lookup *lookup, bool is_standard,
+                             struct metric_policy *out)
+{
+    enum effect_measure measure =
+        measure_of(setting_text(lookup, "effectSize", "measure"), is_standard);
+    double neutral = measure == EFFECT_CLES         ? EFFECT_NEUTRAL_CLES
+                     : measure == EFFECT_MEAN_RATIO ? EFFECT_NEUTRAL_MEAN_RATIO
+                                                    : EFFECT_NEUTRAL_DIFFERENCE;
+
+    out->effect_measure = measure;
+    out->has_critical_increase = has_setting(lookup, "effectSize", "criticalIncrease");
+    out->has_critical_decrease = has_setting(lookup, "effectSize", "criticalDecrease");
     out->allowed_increase = setting_number(lookup, "effectSize", "allowedIncrease", neutral);
     out->allowed_decrease = setting_number(lookup, "effectSize", "allowedDecrease", neutral);
     out->critical_increase = setting_number(lookup, "effectSize", "criticalIncrease", neutral);
@@ -134,8 +166,52 @@ static enum err_code read_groups(const json_t *metric, const struct lookup *look
     return ERR_OK;
 }
 
-static enum err_code read_metric(const json_t *metric, const char *name, struct arena *arena,
-                                 struct metric_policy *out, struct error *err)
+/* The first complaint about a metric's options, as the sentence that its result will show. */
+struct complaints {
+    struct arena *arena;
+    const char *first;
+};
+
+static void complain(void *ctx, const char *pointer, const char *text)
+{
+    struct complaints *complaints = ctx;
+
+    if (!complaints->first)
+        complaints->first = arena_printf(complaints->arena, "%s %s", pointer, text);
+}
+
+static void read_options(const json_t *config, size_t i, const struct judge_type *judge,
+                         struct arena *arena, struct metric_policy *out)
+{
+    const json_t *metrics = json_object_get(config, "metrics");
+    const json_t *canary = json_object_get(
+        json_object_get(json_array_get(metrics, i), "analysisConfigurations"), "canary");
+    const char *pointer = arena_printf(arena, "/metrics/%zu/analysisConfigurations/canary", i);
+    const char *measure =
+        json_string_value(json_object_get(json_object_get(canary, "effectSize"), "measure"));
+    struct complaints complaints = {.arena = arena};
+    const struct judge_options_reader reader = {.arena = arena,
+                                                .judge = judge,
+                                                .metrics = metrics,
+                                                .complain = complain,
+                                                .ctx = &complaints};
+
+    out->options = judge_options_default;
+    if (judge_is_standard(judge))
+        return;
+    judge_options_read(&reader,
+                       json_object_get(json_object_get(config, "judge"), "judgeConfigurations"),
+                       "/judge/judgeConfigurations", &out->options);
+    judge_options_read(&reader, json_object_get(canary, "judge"),
+                       arena_printf(arena, "%s/judge", pointer), &out->options);
+    if (measure && !is_known_measure(measure))
+        complain(&complaints, arena_printf(arena, "%s/effectSize/measure", pointer),
+                 "must be \"meanRatio\", \"rateRatio\", \"shift\", \"cles\" or \"cliffsDelta\"");
+    out->options.complaint = complaints.first;
+}
+
+static enum err_code read_metric(const json_t *metric, const char *name, bool is_standard,
+                                 struct arena *arena, struct metric_policy *out, struct error *err)
 {
     const struct lookup lookup = {
         .settings = json_object_get(metric, "analysisConfigurations"), .metric = name, .err = err};
@@ -149,7 +225,7 @@ static enum err_code read_metric(const json_t *metric, const char *name, struct 
     out->is_critical = setting_bool(&lookup, "critical");
     out->is_muted = setting_bool(&lookup, "muted");
     out->must_have_data = setting_bool(&lookup, "mustHaveData");
-    read_effect_size(&lookup, out);
+    read_effect_size(&lookup, is_standard, out);
     out->outlier_factor = OUTLIER_FACTOR_DEFAULT;
     if (strcmp(setting_text(&lookup, "outliers", "strategy"), "remove") == 0) {
         out->outlier_strategy = OUTLIERS_REMOVE;
@@ -159,7 +235,8 @@ static enum err_code read_metric(const json_t *metric, const char *name, struct 
     return err->code ? err->code : read_groups(metric, &lookup, arena, out);
 }
 
-/* Name -> metric; the first of a name counts. An object of jansson's is a hash table. */
+/* Name -> index of the metric; the first of a name counts. An object of jansson's is a hash table.
+ */
 static json_t *metrics_by_name(const json_t *config)
 {
     json_t *by_name = json_object();
@@ -170,26 +247,29 @@ static json_t *metrics_by_name(const json_t *config)
         const char *name = json_string_value(json_object_get(metric, "name"));
 
         if (name && !json_object_get(by_name, name))
-            json_object_set(by_name, name, metric);
+            json_object_set_new(by_name, name, json_integer((json_int_t)i));
     }
     return by_name;
 }
 
-static enum err_code read_metrics(const json_t *config, const struct metric_pair *pairs,
-                                  size_t n_pairs, struct arena *arena, struct judge_input *out,
-                                  struct error *err)
+static enum err_code read_metrics(const json_t *config, const struct judge_type *judge,
+                                  const struct metric_pair *pairs, size_t n_pairs,
+                                  struct arena *arena, struct judge_input *out, struct error *err)
 {
     struct metric_policy *policies = arena_array(arena, struct metric_policy, n_pairs);
     json_auto_t *by_name = metrics_by_name(config);
 
     for (size_t i = 0; i < n_pairs; i++) {
-        const json_t *metric = json_object_get(by_name, pairs[i].name);
+        const json_t *place = json_object_get(by_name, pairs[i].name);
+        size_t at = (size_t)json_integer_value(place);
 
-        if (!metric)
+        if (!place)
             return error_set(err, ERR_INVALID, "Could not find metric config for %s",
                              pairs[i].name);
-        if (read_metric(metric, pairs[i].name, arena, &policies[i], err))
+        if (read_metric(json_array_get(json_object_get(config, "metrics"), at), pairs[i].name,
+                        judge_is_standard(judge), arena, &policies[i], err))
             return err->code;
+        read_options(config, at, judge, arena, &policies[i]);
     }
     out->policies = policies;
     return ERR_OK;
@@ -224,16 +304,21 @@ static enum err_code read_score(const json_t *config, const json_t *thresholds, 
 }
 
 enum err_code judge_input_from_json(const json_t *config, const json_t *thresholds,
-                                    const struct metric_pair *pairs, size_t n_pairs,
-                                    struct arena *arena, struct judge_input *out, struct error *err)
+                                    const struct judge_type *judge, const struct metric_pair *pairs,
+                                    size_t n_pairs, struct arena *arena, struct judge_input *out,
+                                    struct error *err)
 {
     struct judge_input input = {.pairs = pairs, .n_pairs = n_pairs};
     struct score_policy *score = arena_new(arena, struct score_policy);
 
-    if (read_metrics(config, pairs, n_pairs, arena, &input, err) ||
+    if (read_metrics(config, judge, pairs, n_pairs, arena, &input, err) ||
         read_score(config, thresholds, arena, score, err))
         return err->code;
+    if (n_pairs)
+        score->scoring = input.policies[0].options.scoring;
     input.score = score;
+    input.wants_details = json_is_true(json_object_get(
+        json_object_get(json_object_get(config, "judge"), "judgeConfigurations"), "details"));
     *out = input;
     return ERR_OK;
 }
@@ -253,12 +338,4 @@ enum err_code judge_of_config(const json_t *config, const struct judge_type **ou
         return error_set(err, ERR_INVALID, "Unable to resolve canary judge '%s'.",
                          json_string_value(name));
     return ERR_OK;
-}
-
-bool judge_wants_details(const json_t *config)
-{
-    const json_t *settings =
-        json_object_get(json_object_get(config, "judge"), "judgeConfigurations");
-
-    return json_is_true(json_object_get(settings, "details"));
 }

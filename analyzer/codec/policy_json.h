@@ -18,19 +18,18 @@
 MUST_CHECK enum err_code judge_of_config(const json_t *config, const struct judge_type **out,
                                          struct error *err);
 
-/* judge.judgeConfigurations.details is true: the results shall say why. */
-bool judge_wants_details(const json_t *config);
-
 /* Policies for the pairs and for the score.
  *
  * config      a canary config object
  * thresholds  {"pass", "marginal"}; those inside the config are never used
+ * judge       the one to be told: all but the standard one read judge_options_json.h, too
  * pairs       borrowed, also by the result
  * out         lives in `arena` and points into `config`: keep both as long as the judge's result
  *
  * Errors: ERR_INVALID  "Could not find metric config for <name>"; a setting of the wrong type;
  *                      no classifier; no thresholds */
 MUST_CHECK enum err_code judge_input_from_json(const json_t *config, const json_t *thresholds,
+                                               const struct judge_type *judge,
                                                const struct metric_pair *pairs, size_t n_pairs,
                                                struct arena *arena, struct judge_input *out,
                                                struct error *err);

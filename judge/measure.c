@@ -1,0 +1,153 @@
+#include "judge/measure.h"
+
+#include "judge/stats/distribution.h"
+#include "judge/stats/drift.h"
+#include "judge/stats/effects.h"
+
+#include <math.h>
+
+#define DRIFT_LEVEL 0.01
+#define LJUNG_BOX_LAG 10u
+#define SECONDS_PER_MINUTE 60.0
+
+double measure_neutral(const struct metric_policy *policy)
+{
+    switch (policy->effect_measure) {
+    case EFFECT_MEAN_RATIO:
+        return EFFECT_NEUTRAL_MEAN_RATIO;
+    case EFFECT_CLES:
+        return EFFECT_NEUTRAL_CLES;
+    default:
+        return EFFECT_NEUTRAL_DIFFERENCE;
+    }
+}
+
+bool measure_is_neutral(const struct metric_policy *policy)
+{
+    double neutral = measure_neutral(policy);
+
+    return (policy->direction == DIRECTION_DECREASE || policy->allowed_increase == neutral) &&
+           (policy->direction == DIRECTION_INCREASE || policy->allowed_decrease == neutral);
+}
+
+double measure_level(const struct arms *arms)
+{
+    const struct sample *control = &arms->sides[SIDE_CONTROL];
+    double median = describe_percentile(control->sorted, control->n, 50), sum = 0;
+
+    if (median != 0)
+        return median;
+    for (size_t i = 0; i < control->n; i++)
+        sum += control->values[i];
+    return sum / (double)control->n;
+}
+
+void measure_p(double estimate, double limit, double se, double df, double *above, double *below)
+{
+    double t = t_statistic(estimate - limit, se);
+
+    *above = p_upper_t(t, df);
+    *below = p_upper_t(-t, df);
+}
+
+double measure_limit_as_shift(const struct metric_policy *policy, double limit, double level)
+{
+    if (policy->effect_measure == EFFECT_SHIFT)
+        return limit;
+    if (limit == EFFECT_NEUTRAL_MEAN_RATIO)
+        return 0;
+    return level > 0 ? (limit - 1) * level : NAN;
+}
+
+double measure_increase(const struct metric_policy *policy, int margin)
+{
+    return margin == MARGIN_ALLOWED ? policy->allowed_increase : policy->critical_increase;
+}
+
+double measure_decrease(const struct metric_policy *policy, int margin)
+{
+    return margin == MARGIN_ALLOWED ? policy->allowed_decrease : policy->critical_decrease;
+}
+
+/* --- effects --- */
+
+static void ratio_of_means(const struct arms *arms, double alpha, struct arena *scratch,
+                           struct har_test *out)
+{
+    const struct sample *x = &arms->sides[SIDE_EXPERIMENT], *y = &arms->sides[SIDE_CONTROL];
+
+    if (arms->is_paired)
+        har_ratio_paired(x->values, y->values, x->n, alpha, scratch, out);
+    else
+        har_ratio_unpaired(x->values, x->n, y->values, y->n, alpha, scratch, out);
+}
+
+void measure_add_effects(const struct test_input *input, struct arena *scratch,
+                         struct test_report *out)
+{
+    const struct sample *x = &input->arms->sides[SIDE_EXPERIMENT];
+    const struct sample *y = &input->arms->sides[SIDE_CONTROL];
+    struct effects effects;
+    struct har_test ratio;
+
+    effects_compute(x->values, x->n, y->values, y->n, out->alpha, scratch, &effects);
+    ratio_of_means(input->arms, out->alpha, scratch, &ratio);
+    test_report_add_effect(out, (struct effect){"meanRatio", effects.mean_ratio, exp(ratio.lower),
+                                                exp(ratio.upper), UNIT_RATIO});
+    test_report_add_effect(
+        out, (struct effect){"difference", effects.difference, NAN, NAN, UNIT_METRIC});
+    test_report_add_effect(out, (struct effect){"hedgesG", effects.hedges_g, NAN, NAN, UNIT_RATIO});
+}
+
+/* x - y, minute by minute. */
+static const double *differences(const struct arms *arms, struct arena *scratch)
+{
+    const struct sample *x = &arms->sides[SIDE_EXPERIMENT], *y = &arms->sides[SIDE_CONTROL];
+    double *d = arena_array(scratch, double, x->n);
+
+    for (size_t i = 0; i < x->n; i++)
+        d[i] = x->values[i] - y->values[i];
+    return d;
+}
+
+void measure_add_memory(const struct arms *arms, struct arena *scratch, struct test_report *out)
+{
+    double q, p;
+
+    if (arms->is_paired) {
+        ljung_box(differences(arms, scratch), arms->sides[0].n, LJUNG_BOX_LAG, &q,
+                  &out->ljung_box_p);
+        return;
+    }
+    for (int side = 0; side < N_SIDES; side++) {
+        ljung_box(arms->sides[side].values, arms->sides[side].n, LJUNG_BOX_LAG, &q, &p);
+        out->ljung_box_p = fmin(out->ljung_box_p, p);
+    }
+}
+
+void measure_warn_of_drift(const struct arms *arms, struct arena *scratch, struct arena *arena,
+                           struct test_report *out)
+{
+    size_t n = arms->sides[0].n;
+    const double *d;
+    struct long_run run;
+    struct drift drift;
+
+    if (!arms->is_paired)
+        return;
+    d = differences(arms, scratch);
+    long_run_variance(d, n, scratch, &run);
+    drift_test(d, n, run.omega, scratch, &drift);
+    if (!(drift.p < DRIFT_LEVEL))
+        return;
+    test_report_warn(
+        out, "drift",
+        arms->step_s > 0
+            ? arena_printf(arena,
+                           "the difference changes during the analysis, most of all %.0f minutes "
+                           "after its start (warm-up?); warmupMins drops the first minutes",
+                           (double)(arms->index[SIDE_EXPERIMENT][drift.at] + 1) * arms->step_s /
+                               SECONDS_PER_MINUTE)
+            : "the difference changes during the analysis (warm-up?); warmupMins drops the first "
+              "minutes");
+}

@@ -1,0 +1,46 @@
+/* judge/measure.h -- the scale a metric's margins are on, and what the tests of means and ranks
+ * share: p-values of the margins, effect sizes, warnings. Pure. */
+#ifndef JUDGE_MEASURE_H
+#define JUDGE_MEASURE_H
+
+#include "judge/judge.h"
+#include "judge/stats/har.h"
+
+/* Where "no change" lies on the scale of the policy's effect measure. */
+double measure_neutral(const struct metric_policy *policy);
+
+/* Fewer points (or pairs) than this are no material for a long-run variance. */
+#define MEASURE_MIN_HAR_POINTS 20u
+
+/* The margins of the policy say "no change at all" in the directions that count. */
+bool measure_is_neutral(const struct metric_policy *policy);
+
+/* The control's level: its median, or its mean where that is 0. A shift divided by it, plus 1, is
+ * the effect on the ratio scale; a level that is not above 0 has no such scale. */
+double measure_level(const struct arms *arms);
+
+/* One-sided p-values of T = (estimate - limit) / se with df degrees of freedom: *above is small
+ * when the estimate lies above the limit. Without variance 0 or 1, and 1/2 at the limit. */
+void measure_p(double estimate, double limit, double se, double df, double *above, double *below);
+
+/* A limit of the policy (its ratio, shift, ...) as a shift in the metric's unit; NaN when the scale
+ * does not exist for this level. */
+double measure_limit_as_shift(const struct metric_policy *policy, double limit, double level);
+
+/* The limits by margin (MARGIN_ALLOWED, MARGIN_CRITICAL). */
+double measure_increase(const struct metric_policy *policy, int margin);
+double measure_decrease(const struct metric_policy *policy, int margin);
+
+/* Effects that every test of two samples reports beside its own: ratio of means with an interval
+ * that holds for autocorrelated points, difference of means, Hedges' g. */
+void measure_add_effects(const struct test_input *input, struct arena *scratch,
+                         struct test_report *out);
+
+/* Ljung and Box's p-value of "no memory", of the differences or of the side with more of it. */
+void measure_add_memory(const struct arms *arms, struct arena *scratch, struct test_report *out);
+
+/* A change of level along the way (drift.h) in paired differences, as a warning. */
+void measure_warn_of_drift(const struct arms *arms, struct arena *scratch, struct arena *arena,
+                           struct test_report *out);
+
+#endif

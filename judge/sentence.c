@@ -1,0 +1,218 @@
+#include "judge/sentence.h"
+
+#include "judge/decide.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_BYTES 32
+#define PERCENT 100.0
+#define SECONDS_PER_MINUTE 60.0
+#define FEW_MINUTES 100.0
+
+/* Three significant digits, without an exponent where a reader would not want one. */
+static const char *number(double value, char text[TEXT_BYTES])
+{
+    double size = fabs(value);
+
+    if (isnan(value))
+        return "unknown";
+    if (isinf(value))
+        return value > 0 ? "infinity" : "-infinity";
+    if (size >= 1000 && size < 1e9)
+        snprintf(text, TEXT_BYTES, "%.0f", value);
+    else
+        snprintf(text, TEXT_BYTES, "%.3g", value);
+    return text;
+}
+
+/* "8.1 %" of a ratio of 1.081. */
+static const char *percent(double ratio, bool has_sign, char text[TEXT_BYTES])
+{
+    double value = (ratio - 1) * PERCENT;
+    char plain[TEXT_BYTES];
+
+    snprintf(text, TEXT_BYTES, "%s%.20s %%", has_sign && value > 0 ? "+" : "",
+             number(fabs(value) < 1e-9 ? 0 : value, plain));
+    return text;
+}
+
+static bool is_ratio(const struct effect *effect)
+{
+    return effect->unit == UNIT_RATIO && strcmp(effect->measure, "ratio") == 0;
+}
+
+/* A value on the scale of the effect: "8.1 %" for a ratio, "8.1" for others. */
+static const char *value(const struct effect *effect, double at, bool has_sign,
+                         char text[TEXT_BYTES])
+{
+    return is_ratio(effect) ? percent(at, has_sign, text) : number(at, text);
+}
+
+/* What the number of the effect is called, where it is not a change in percent. */
+static const char *subject(const struct effect *effect)
+{
+    static const struct {
+        const char *measure, *subject;
+    } subjects[] = {
+        {"shift", "shift of the canary"},
+        {"difference", "difference of the means"},
+        {"cles", "probability that a canary point is the higher one"},
+        {"cliffsDelta", "Cliff's delta"},
+        {"rateRatio", "ratio of the rates"},
+        {"quantileDifference", "difference of the quantiles"},
+        {"oddsRatio", "odds ratio"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(subjects); i++)
+        if (strcmp(subjects[i].measure, effect->measure) == 0)
+            return subjects[i].subject;
+    return effect->measure;
+}
+
+static const char *interval(const struct test_report *report, bool has_sign, struct arena *arena)
+{
+    const struct effect *effect = &report->effect;
+    char lower[TEXT_BYTES], upper[TEXT_BYTES], level[TEXT_BYTES];
+
+    if (isnan(effect->lower) || isnan(effect->upper))
+        return "";
+    return arena_printf(arena, " (%s %% interval %s to %s)",
+                        number((1 - report->alpha) * PERCENT, level),
+                        value(effect, effect->lower, has_sign, lower),
+                        value(effect, effect->upper, has_sign, upper));
+}
+
+/* "rose by 8.1 % (98 % interval 0.4 % to 15.2 %)", or "has a shift of the canary of 3 (..)". */
+static const char *change(const struct test_report *report, struct arena *arena)
+{
+    const struct effect *effect = &report->effect;
+    char text[TEXT_BYTES];
+
+    if (is_ratio(effect) && effect->estimate >= 1)
+        return arena_printf(arena, "rose by %s%s", percent(effect->estimate, false, text),
+                            interval(report, false, arena));
+    if (is_ratio(effect))
+        return arena_printf(arena, "fell by %s%s", percent(2 - effect->estimate, false, text),
+                            interval(report, true, arena));
+    return arena_printf(arena, "has a %s of %s%s", subject(effect), number(effect->estimate, text),
+                        interval(report, false, arena));
+}
+
+static const char *points(const struct test_report *report, struct arena *arena)
+{
+    size_t n = report->n[0] < report->n[1] ? report->n[0] : report->n[1];
+    char text[TEXT_BYTES];
+
+    if (isnan(report->n_eff) || report->n_eff > (double)n - 0.5)
+        return arena_printf(arena, "%zu points", n);
+    return arena_printf(arena, "%s effective of %zu points", number(floor(report->n_eff), text), n);
+}
+
+static const char *evidence(const struct test_report *report, struct arena *arena)
+{
+    const struct sequential_report *sequential = &report->sequential;
+    char text[TEXT_BYTES], threshold[TEXT_BYTES];
+
+    if (!sequential->looks)
+        return "";
+    return arena_printf(arena, "evidence %s:1 against no change (alarm at %s:1); ",
+                        number(exp(fmin(sequential->log_e_max, 600)), text),
+                        number(exp(sequential->log_threshold), threshold));
+}
+
+static const char *harm(const struct metric_result *result, const struct test_report *report,
+                        const struct metric_policy *policy, struct arena *arena)
+{
+    const struct effect *effect = &report->effect;
+    bool is_high = result->classification == CLASS_HIGH;
+    double limit = is_high ? policy->allowed_increase : policy->allowed_decrease;
+    char text[TEXT_BYTES];
+
+    return arena_printf(arena, "%s %s, %s the allowed %s%s; %s%s.", result->pair->name,
+                        change(report, arena), is_high ? "above" : "below",
+                        value(effect, limit, false, text), result->is_critical ? " (critical)" : "",
+                        evidence(report, arena), points(report, arena));
+}
+
+/* "an increase above 5 %", for the direction that counts. */
+static const char *excess(const struct test_report *report, const struct metric_policy *policy,
+                          struct arena *arena)
+{
+    const struct effect *effect = &report->effect;
+    char high[TEXT_BYTES], low[TEXT_BYTES];
+
+    if (policy->direction == DIRECTION_INCREASE)
+        return arena_printf(arena, "an increase above %s",
+                            value(effect, policy->allowed_increase, false, high));
+    if (policy->direction == DIRECTION_DECREASE)
+        return arena_printf(arena, "a decrease below %s",
+                            value(effect, policy->allowed_decrease, true, low));
+    return arena_printf(arena, "a change beyond %s or %s",
+                        value(effect, policy->allowed_decrease, true, low),
+                        value(effect, policy->allowed_increase, true, high));
+}
+
+static const char *non_inferior(const struct metric_result *result,
+                                const struct test_report *report,
+                                const struct metric_policy *policy, struct arena *arena)
+{
+    return arena_printf(arena, "%s %s, which excludes %s.", result->pair->name,
+                        change(report, arena), excess(report, policy, arena));
+}
+
+static const char *more_time(const struct test_report *report, struct arena *arena)
+{
+    size_t n = report->n[0] < report->n[1] ? report->n[0] : report->n[1];
+    double minutes;
+    char text[TEXT_BYTES];
+
+    if (report->points_needed <= n)
+        return "";
+    if (report->step_s <= 0)
+        return arena_printf(arena, ": about %zu more points needed", report->points_needed - n);
+    minutes = ceil((double)(report->points_needed - n) * report->step_s / SECONDS_PER_MINUTE);
+    return minutes < FEW_MINUTES ? arena_printf(arena, ": about %.0f more minutes needed", minutes)
+                                 : arena_printf(arena, ": about %s more hours needed",
+                                                number(minutes / SECONDS_PER_MINUTE, text));
+}
+
+static const char *inconclusive(const struct metric_result *result,
+                                const struct test_report *report,
+                                const struct metric_policy *policy, struct arena *arena)
+{
+    char text[TEXT_BYTES];
+
+    if (report->is_uninformative)
+        return arena_printf(arena, "%s %s: only %s effective points, too few to tell.",
+                            result->pair->name, change(report, arena),
+                            number(floor(report->n_eff), text));
+    if (report->p_adjusted > report->alpha && decide_is_significance_test(report, policy))
+        return arena_printf(arena, "%s %s: %sno more than chance; %s%s%s.", result->pair->name,
+                            change(report, arena), evidence(report, arena), points(report, arena),
+                            isnan(report->minimum_detectable_effect) ? "" : ", a shift of ",
+                            isnan(report->minimum_detectable_effect)
+                                ? ""
+                                : arena_printf(arena, "%s would have been seen",
+                                               number(report->minimum_detectable_effect, text)));
+    return arena_printf(arena, "%s %s; %s%s can't be excluded%s.", result->pair->name,
+                        change(report, arena), evidence(report, arena),
+                        excess(report, policy, arena), more_time(report, arena));
+}
+
+const char *sentence_of(const struct metric_result *result, const struct test_report *report,
+                        const struct metric_policy *policy, struct arena *arena)
+{
+    switch (report->decision) {
+    case DECISION_HARM:
+        return harm(result, report, policy, arena);
+    case DECISION_NON_INFERIOR:
+        return non_inferior(result, report, policy, arena);
+    case DECISION_NO_DATA:
+    case DECISION_ERROR:
+        return arena_printf(arena, "%s: %s.", result->pair->name, report->reason);
+    default:
+        return inconclusive(result, report, policy, arena);
+    }
+}
