@@ -115,12 +115,12 @@ void measure_add_memory(const struct arms *arms, struct arena *scratch, struct t
     double q, p;
 
     if (arms->is_paired) {
-        ljung_box(differences(arms, scratch), arms->sides[0].n, LJUNG_BOX_LAG, &q,
+        ljung_box(differences(arms, scratch), arms->sides[0].n, LJUNG_BOX_LAG, scratch, &q,
                   &out->ljung_box_p);
         return;
     }
     for (int side = 0; side < N_SIDES; side++) {
-        ljung_box(arms->sides[side].values, arms->sides[side].n, LJUNG_BOX_LAG, &q, &p);
+        ljung_box(arms->sides[side].values, arms->sides[side].n, LJUNG_BOX_LAG, scratch, &q, &p);
         out->ljung_box_p = fmin(out->ljung_box_p, p);
     }
 }
