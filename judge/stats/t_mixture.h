@@ -31,9 +31,9 @@ struct t_mixture {
     double radius; /* of the interval for it; may be infinite */
 };
 
-/* Independent differences d, n >= 2 (log E >= 0 is possible from 3 on); all NaN for fewer. g > 0,
- * alpha in (0, 1). */
-void t_mixture_iid(const double *d, size_t n, double g, double alpha, struct t_mixture *out);
+/* Independent differences d; all NaN for n < 3. g > 0, alpha in (0, 1). */
+void t_mixture_iid(const double *d, size_t n, double g, double alpha, struct arena *scratch,
+                   struct t_mixture *out);
 
 enum t_mixture_variant {
     T_MIXTURE_MEAN, /* d_t = x_t - ratio y_t - shift */

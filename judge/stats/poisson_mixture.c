@@ -1,0 +1,179 @@
+#include "judge/stats/poisson_mixture.h"
+
+#include "judge/stats/poisson_rates.h"
+#include "judge/stats/root.h"
+
+#include <math.h>
+
+#define LOG_RATIO_MOST 12.0 /* a ratio of 160,000: beyond it the interval is open */
+
+struct poisson_mixture {
+    struct arena *arena;
+    double margin;
+    /* The grid and what each point has gathered. */
+    size_t n_grid;
+    double *deltas, *log_weights, *log_likelihoods;
+    /* The intervals so far: for the likelihood away from the grid. */
+    double events_x;
+    double *events, *shares, *log_odds;
+    size_t n, capacity;
+};
+
+static bool is_kept(double delta, const struct poisson_mixture_settings *settings)
+{
+    switch (settings->direction) {
+    case DIRECTION_INCREASE:
+        return delta > settings->margin;
+    case DIRECTION_DECREASE:
+        return delta < settings->margin;
+    case DIRECTION_EITHER:
+        break;
+    }
+    return true;
+}
+
+/* ln sum_k w_k exp(l(delta_k) / c). */
+static double mixed(const struct poisson_mixture *mixture, double temper)
+{
+    double largest = -INFINITY, sum = 0;
+
+    for (size_t k = 0; k < mixture->n_grid; k++)
+        largest = fmax(largest, mixture->log_weights[k] + mixture->log_likelihoods[k] / temper);
+    for (size_t k = 0; k < mixture->n_grid; k++)
+        sum += exp(mixture->log_weights[k] + mixture->log_likelihoods[k] / temper - largest);
+    return largest + log(sum);
+}
+
+struct poisson_mixture *poisson_mixture_create(const struct poisson_mixture_settings *settings,
+                                               struct arena *arena)
+{
+    struct poisson_mixture *mixture = arena_new(arena, struct poisson_mixture);
+    double width = settings->grid_hi - settings->grid_lo;
+    double all;
+
+    mixture->arena = arena;
+    mixture->margin = settings->margin;
+    mixture->deltas = arena_array(arena, double, settings->n_grid);
+    mixture->log_weights = arena_array(arena, double, settings->n_grid);
+    mixture->log_likelihoods = arena_array(arena, double, settings->n_grid);
+    for (size_t k = 0; k < settings->n_grid; k++) {
+        double part = settings->n_grid > 1 ? (double)k / (double)(settings->n_grid - 1) : 0.5;
+        double delta = settings->grid_lo + width * part;
+        double in_sd = delta / settings->prior_sd;
+
+        if (!is_kept(delta, settings))
+            continue;
+        mixture->log_weights[mixture->n_grid] = -in_sd * in_sd / 2;
+        mixture->deltas[mixture->n_grid++] = delta;
+    }
+    if (mixture->n_grid == 0)
+        return NULL;
+    all = mixed(mixture, 1); /* the weights alone so far */
+    for (size_t k = 0; k < mixture->n_grid; k++)
+        mixture->log_weights[k] -= all;
+    return mixture;
+}
+
+static bool is_count(double value)
+{
+    return value >= 0 && isfinite(value);
+}
+
+static double *grown(struct poisson_mixture *mixture, double *items, size_t capacity)
+{
+    return arena_grow(mixture->arena, items, mixture->n, &capacity, sizeof(*items));
+}
+
+bool poisson_mixture_add(struct poisson_mixture *mixture, double errors_x, double exposure_x,
+                         double errors_y, double exposure_y)
+{
+    double events = errors_x + errors_y;
+    double share = exposure_x / (exposure_x + exposure_y);
+
+    if (!(is_count(errors_x) && is_count(errors_y) && events > 0 && is_count(exposure_x) &&
+          is_count(exposure_y) && exposure_x > 0 && exposure_y > 0))
+        return false;
+    for (size_t k = 0; k < mixture->n_grid; k++)
+        mixture->log_likelihoods[k] +=
+            errors_x * mixture->deltas[k] - events * log1p(share * expm1(mixture->deltas[k]));
+    if (mixture->n == mixture->capacity) {
+        size_t before = mixture->capacity;
+
+        mixture->events = grown(mixture, mixture->events, before);
+        mixture->shares = grown(mixture, mixture->shares, before);
+        mixture->log_odds = arena_grow(mixture->arena, mixture->log_odds, mixture->n,
+                                       &mixture->capacity, sizeof(*mixture->log_odds));
+    }
+    mixture->events[mixture->n] = events;
+    mixture->shares[mixture->n] = share;
+    mixture->log_odds[mixture->n++] = log(exposure_x / exposure_y);
+    mixture->events_x += errors_x;
+    return true;
+}
+
+/* l(delta), and its derivative in *slope. */
+static double log_likelihood(const struct poisson_mixture *mixture, double delta, double *slope)
+{
+    double sum = mixture->events_x * delta;
+
+    *slope = mixture->events_x;
+    for (size_t t = 0; t < mixture->n; t++) {
+        sum -= mixture->events[t] * log1p(mixture->shares[t] * expm1(delta));
+        *slope -= mixture->events[t] / (1 + exp(-(mixture->log_odds[t] + delta)));
+    }
+    return sum;
+}
+
+double poisson_mixture_log_e(const struct poisson_mixture *mixture, double temper)
+{
+    double slope;
+
+    return mixed(mixture, temper) - log_likelihood(mixture, mixture->margin, &slope) / temper;
+}
+
+double poisson_mixture_mle(const struct poisson_mixture *mixture)
+{
+    return poisson_rates_log_ratio(mixture->events_x, mixture->events, mixture->log_odds,
+                                   mixture->n);
+}
+
+struct level {
+    const struct poisson_mixture *mixture;
+    double height; /* of l / sign */
+    double sign;   /* 1: the rising side; -1: the falling side, turned round */
+};
+
+static double above_level(double at, double *slope, const void *ctx)
+{
+    const struct level *level = ctx;
+    double value = log_likelihood(level->mixture, level->sign * at, slope);
+
+    *slope *= level->sign;
+    return value - level->height;
+}
+
+/* Where l falls to the level, going from `top` outwards: sign -1 upwards, 1 downwards. */
+static double level_end(const struct level *level, double top)
+{
+    double slope, from = -LOG_RATIO_MOST, to = level->sign * top;
+
+    if (to <= from || above_level(from, &slope, level) >= 0)
+        return level->sign * -INFINITY;
+    return level->sign * root_find(above_level, level, from, to, from + (to - from) / 2);
+}
+
+void poisson_mixture_interval(const struct poisson_mixture *mixture, double alpha, double temper,
+                              double *lower, double *upper)
+{
+    struct level level = {mixture, (mixed(mixture, temper) + log(alpha)) * temper, 1};
+    double top = poisson_mixture_mle(mixture);
+
+    *lower = -INFINITY;
+    *upper = INFINITY;
+    if (isnan(top))
+        return;
+    top = fmax(-LOG_RATIO_MOST, fmin(LOG_RATIO_MOST, top));
+    *lower = level_end(&level, top);
+    level.sign = -1;
+    *upper = level_end(&level, top);
+}
