@@ -5,11 +5,10 @@
 #include "analyzer/cli.h"
 #include "analyzer/execution_request.h"
 #include "analyzer/judgement.h"
+#include "analyzer/lint_judge.h"
 #include "analyzer/lint_metric.h"
-#include "analyzer/mix.h"
 #include "base/instant.h"
 #include "base/json.h"
-#include "judge/judge.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -224,23 +223,6 @@ static void check_weights(struct lint *lint, const json_t *view)
                  sum);
 }
 
-static void check_judge(struct lint *lint, const json_t *view)
-{
-    const json_t *judge = json_object_get(view, "judge");
-    const json_t *pairing =
-        json_object_get(json_object_get(judge, "judgeConfigurations"), PAIRING_KEY);
-    const char *name = canary_config_judge_name(view);
-    const char *word = json_string_value(pairing);
-
-    if (!judge_find(name))
-        lint_add(lint, false, LINT_JUDGE, "/judge/name",
-                 "there is no judge \"%.60s\"; use \"" JUDGE_DEFAULT_NAME "\"", name);
-    if (pairing &&
-        (!word || (strcmp(word, PAIRING_LABELS) != 0 && strcmp(word, PAIRING_KAYENTA) != 0)))
-        lint_add(lint, true, LINT_JUDGE, "/judge/judgeConfigurations/" PAIRING_KEY,
-                 "must be \"" PAIRING_LABELS "\" or \"" PAIRING_KAYENTA "\"");
-}
-
 /* Ask the decoder until it has nothing more to say. NULL: it cannot be mended. */
 static json_t *view_of(struct lint *lint, const json_t *config)
 {
@@ -292,7 +274,7 @@ void lint_canary_config(struct lint *lint, const json_t *config)
         return;
     json_keep(view, lint->arena);
     check_names(lint, view);
-    check_judge(lint, view);
+    lint_judge(lint, view);
     metrics = json_object_get(view, "metrics");
     if (json_array_size(metrics) == 0)
         lint_add(lint, false, LINT_QUERY, "/metrics",

@@ -20,14 +20,17 @@ static const struct setting {
     const char *parent; /* NULL: none */
     const char *key;
     enum setting_kind kind;
-    const char *words[4];
+    const char *words[6];
 } settings[] = {
     {NULL, "direction", SETTING_WORD, {"increase", "decrease", "either"}},
     {NULL, "nanStrategy", SETTING_WORD, {"remove", "replace"}},
     {NULL, "critical", SETTING_FLAG, {0}},
     {NULL, "muted", SETTING_FLAG, {0}},
     {NULL, "mustHaveData", SETTING_FLAG, {0}},
-    {"effectSize", "measure", SETTING_WORD, {"meanRatio", "cles"}},
+    {"effectSize",
+     "measure",
+     SETTING_WORD,
+     {"meanRatio", "cles", "shift", "cliffsDelta", "rateRatio"}},
     {"effectSize", "allowedIncrease", SETTING_NUMBER, {0}},
     {"effectSize", "allowedDecrease", SETTING_NUMBER, {0}},
     {"effectSize", "criticalIncrease", SETTING_NUMBER, {0}},
@@ -47,6 +50,7 @@ static void check_value(struct lint *lint, const struct setting *setting, const 
                         const char *pointer)
 {
     const char *text = json_string_value(value);
+    const char *words = "";
 
     if (setting->kind == SETTING_FLAG && !json_is_boolean(value))
         lint_add(lint, true, LINT_ANALYSIS, pointer, "must be true or false");
@@ -57,11 +61,14 @@ static void check_value(struct lint *lint, const struct setting *setting, const 
     for (size_t w = 0; text && w < ARRAY_LEN(setting->words) && setting->words[w]; w++)
         if (strcmp(setting->words[w], text) == 0)
             return;
+    for (size_t w = 0; w < ARRAY_LEN(setting->words) && setting->words[w]; w++)
+        words = arena_printf(lint->arena, "%s%s\"%s\"", words,
+                             w == 0                  ? ""
+                             : setting->words[w + 1] ? ", "
+                                                     : " or ",
+                             setting->words[w]);
     lint_add(lint, false, LINT_ANALYSIS, pointer,
-             "must be \"%s\"%s%s%s%s%s%s; any other word counts as the default", setting->words[0],
-             setting->words[2] ? ", \"" : " or \"", setting->words[1], "\"",
-             setting->words[2] ? " or \"" : "", setting->words[2] ? setting->words[2] : "",
-             setting->words[2] ? "\"" : "");
+             "must be %s; any other word counts as the default", words);
 }
 
 static void check_unknown(struct lint *lint, const char *parent, const char *key,
@@ -102,6 +109,8 @@ static void check_settings(struct lint *lint, json_t *object, const char *parent
                 lint_add(lint, false, LINT_ANALYSIS, below, "must be an object");
             continue;
         }
+        if (!parent && strcmp(key, "judge") == 0)
+            continue; /* lint_judge.h */
         for (size_t i = 0; i < ARRAY_LEN(settings) && !setting; i++)
             if (is_parent(parent, settings[i].parent) && strcmp(settings[i].key, key) == 0)
                 setting = &settings[i];
@@ -119,7 +128,7 @@ static void check_effect(struct lint *lint, const json_t *canary, const char *po
     const char *measure = json_string_value(json_object_get(effect, "measure"));
     double increase, decrease;
 
-    if (measure && strcmp(measure, "cles") == 0)
+    if (measure && strcmp(measure, "meanRatio") != 0)
         return;
     if (json_to_double(json_object_get(effect, "allowedIncrease"), &increase) && increase < 1)
         lint_add(lint, false, LINT_ANALYSIS, pointer,
