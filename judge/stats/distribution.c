@@ -38,6 +38,13 @@ double t_statistic(double effect, double se)
     return effect == 0 && se == 0 ? 0 : effect / se;
 }
 
+struct interval interval_around(double effect, double se, double quantile)
+{
+    double half = se == 0 ? 0 : quantile * se;
+
+    return (struct interval){.lower = effect - half, .upper = effect + half};
+}
+
 double t_quantile(double p, double df)
 {
     double q = p > 0 && p < 1 && df > 0 ? gsl_cdf_tdist_Pinv(p, df) : NAN;
@@ -65,5 +72,5 @@ double satterthwaite_df(double a, double df_a, double b, double df_b)
         return NAN;
     a /= sum; /* squares of tiny variances would vanish */
     b /= sum;
-    return 1 / (a * a / df_a + b * b / df_b);
+    return 1 / ((a > 0 ? a * a / df_a : 0) + (b > 0 ? b * b / df_b : 0));
 }

@@ -19,6 +19,12 @@ double p_two_sided_normal(double z);
 /* effect / se, and what is left of it without variance: 0/0 is 0, anything else is infinite. */
 double t_statistic(double effect, double se);
 
+/* effect -+ quantile se; without variance the effect alone, whatever the quantile. */
+struct interval {
+    double lower, upper;
+};
+struct interval interval_around(double effect, double se, double quantile);
+
 /* P(|T| > q) = alpha, so q > 0; NaN where it does not exist. df is at least 1. */
 double t_quantile_two_sided(double alpha, double df);
 double normal_quantile_two_sided(double alpha);
@@ -26,7 +32,8 @@ double normal_quantile_two_sided(double alpha);
 /* Student's t quantile at p in (0, 1). */
 double t_quantile(double p, double df);
 
-/* (a + b)^2 / (a^2/df_a + b^2/df_b) for variances a and b of two means; NaN when both are 0. */
+/* (a + b)^2 / (a^2/df_a + b^2/df_b) for variances a and b of two means; a variance of 0 counts
+ * for nothing, and the result is NaN when both are 0. */
 double satterthwaite_df(double a, double df_a, double b, double df_b);
 
 #endif
