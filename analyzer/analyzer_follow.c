@@ -160,15 +160,16 @@ static const char *status_word(unsigned i)
 
 static enum err_code check_verdict(const char *verdict, struct error *err)
 {
-    static const char *const verdicts[] = {"pass", "marginal", "fail", "nodata"};
+    static const char *const verdicts[] = {"pass", "marginal", "fail", "nodata", "invalid"};
 
     for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
         if (!verdict || strcmp(verdict, verdicts[i]) == 0)
             return ERR_OK;
-    return error_because(err, ERR_INVALID, "bad_parameter",
-                         "Parameter 'verdict' must be one of pass, marginal, fail, nodata, not "
-                         "'%.64s'.",
-                         verdict);
+    return error_because(
+        err, ERR_INVALID, "bad_parameter",
+        "Parameter 'verdict' must be one of pass, marginal, fail, nodata, invalid, "
+        "not '%.64s'.",
+        verdict);
 }
 
 /* Up to the millisecond that follows. */

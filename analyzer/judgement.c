@@ -3,6 +3,7 @@
 #include "analyzer/codec/policy_json.h"
 #include "analyzer/mix.h"
 #include "analyzer/series_check.h"
+#include "judge/fairness.h"
 
 #include <string.h>
 
@@ -94,7 +95,9 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
         judge_input_from_json(config, thresholds, judge, out->pairs, out->n_pairs, arena,
                               &out->input, err))
         return err->code;
-    return judge_run(judge, &out->input, arena, &out->result, err);
+    if (judge_run(judge, &out->input, arena, &out->result, err) == ERR_OK)
+        fairness_check(&out->input, arena, &out->result);
+    return err->code;
 }
 
 struct warnings {
@@ -135,6 +138,9 @@ static void warn_of_result(const struct metric_result *metric, struct warnings *
                                JUDGEMENT_FEW_POINTS));
         break; /* one sentence is enough */
     }
+    for (size_t i = 0; metric->report && i < metric->report->n_warnings; i++)
+        warn(out,
+             arena_printf(out->arena, "metric \"%s\": %s", name, metric->report->warnings[i].text));
     if (metric->is_unit_too_small)
         warn(out, arena_printf(out->arena,
                                "metric \"%s\": values are small against the solver's absolute "
@@ -154,6 +160,8 @@ const char *const *judgement_warnings(const struct judgement *judgement, struct 
                               result->groups[i].name));
     for (size_t i = 0; i < result->n_results; i++)
         warn_of_result(&result->results[i], &out);
+    for (size_t i = 0; i < result->n_unfair; i++)
+        warn(&out, result->unfair[i].text);
     series_warn(judgement->pairs, judgement->n_pairs, arena, warn, &out);
     if (!out.list)
         out.list = arena_array(arena, const char *, 1);

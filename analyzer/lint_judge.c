@@ -41,7 +41,8 @@ static void check_ignored(struct lint *lint, json_t *settings, const char *point
     json_t *value;
 
     json_object_foreach (settings, key, value)
-        if (strcmp(key, PAIRING_KEY) != 0 && strcmp(key, "details") != 0)
+        if (strcmp(key, PAIRING_KEY) != 0 && strcmp(key, "details") != 0 &&
+            strcmp(key, "onUnfair") != 0 && strcmp(key, "exposureMetric") != 0)
             lint_add(lint, false, LINT_JUDGE, arena_printf(lint->arena, "%s/%s", pointer, key),
                      JUDGE_DEFAULT_NAME " does not read it; name another judge in judge.name, such "
                                         "as RobustRank-v1.0, or take it out");

@@ -32,7 +32,7 @@ struct notify_facts {
     const char *config_id, *config_name;
     enum execution_kind kind;
     enum execution_state state;
-    const char *verdict;   /* "pass", "marginal", "fail", "nodata" */
+    const char *verdict;   /* "pass", "marginal", "fail", "nodata", "invalid" */
     double score;          /* NaN without one */
     double pass, marginal; /* thresholds; NaN without */
     const char *reason;    /* why this verdict, in words */

@@ -26,6 +26,7 @@ static const struct outcome {
     {SINK_MARGINAL, "marginal", "\u26a0\ufe0f Marginal"},
     {SINK_FAIL, "fail", "\u274c Fail"},
     {SINK_NODATA, "nodata", "\u2754 No data"},
+    {SINK_NODATA, "invalid", "\u2754 Invalid"},
     {SINK_CANCELLED, "cancelled", "\U0001f6ab Cancelled"},
 };
 

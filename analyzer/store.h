@@ -101,7 +101,7 @@ struct stored_execution {
     int64_t created_unix_ms, ended_unix_ms; /* ended: 0 until it has */
     int64_t due_unix_ms;                    /* when it may be taken up; means nothing once ended */
     unsigned n_steps;                       /* of an analysis: judgements begun */
-    const char *verdict;   /* "pass", "marginal", "fail", "nodata"; "" without one */
+    const char *verdict;   /* "pass", "marginal", "fail", "nodata", "invalid"; "" without one */
     double score;          /* NaN without one */
     struct str submission; /* JSON: all that is needed to run it, frozen at acceptance */
     struct str body;       /* JSON: the answer to a status read; empty for a canary that runs */

@@ -21,12 +21,12 @@ struct page {
 enum colour { COLOUR_NONE = 0, COLOUR_RED = 31, COLOUR_GREEN = 32, COLOUR_YELLOW = 33 };
 
 /* One row per thing that has a mark: the mark, its plain form, the word and the colour. */
-struct look {
+struct mark_look {
     const char *mark, *plain_mark, *word;
     enum colour colour;
 };
 
-static const struct look class_looks[] = {
+static const struct mark_look class_looks[] = {
     [CLASS_PASS] = {"✓", "o", "Pass", COLOUR_GREEN},
     [CLASS_HIGH] = {"▲", "^", "High", COLOUR_RED},
     [CLASS_LOW] = {"▼", "v", "Low", COLOUR_RED},
@@ -35,17 +35,19 @@ static const struct look class_looks[] = {
     [CLASS_ERROR] = {"!", "!", "Error", COLOUR_YELLOW},
 };
 
-static struct look verdict_look(const struct judge_result *result)
+static struct mark_look verdict_look(const struct judge_result *result)
 {
+    if (result->is_invalid)
+        return (struct mark_look){"∅", "-", "INVALID", COLOUR_YELLOW};
     switch (verdict_exit_code(result)) {
     case EXIT_PASS:
-        return (struct look){"✓", "ok", "PASS", COLOUR_GREEN};
+        return (struct mark_look){"✓", "ok", "PASS", COLOUR_GREEN};
     case EXIT_MARGINAL:
-        return (struct look){"◆", "!", "MARGINAL", COLOUR_YELLOW};
+        return (struct mark_look){"◆", "!", "MARGINAL", COLOUR_YELLOW};
     case EXIT_NODATA:
-        return (struct look){"∅", "-", "NODATA", COLOUR_YELLOW};
+        return (struct mark_look){"∅", "-", "NODATA", COLOUR_YELLOW};
     default:
-        return (struct look){"✕", "x", "FAIL", COLOUR_RED};
+        return (struct mark_look){"✕", "x", "FAIL", COLOUR_RED};
     }
 }
 
@@ -53,6 +55,8 @@ int verdict_exit_code(const struct judge_result *result)
 {
     bool has_verdict = false;
 
+    if (result->is_invalid)
+        return EXIT_NODATA;
     for (size_t i = 0; i < result->n_results; i++) {
         enum classification c = result->results[i].classification;
 
@@ -67,6 +71,8 @@ int verdict_exit_code(const struct judge_result *result)
 
 const char *verdict_word(const struct judge_result *result)
 {
+    if (result->is_invalid)
+        return "invalid";
     switch (verdict_exit_code(result)) {
     case EXIT_PASS:
         return "pass";
@@ -208,7 +214,7 @@ static const char *effect_text(const struct metric_result *result, char *buffer,
 
 static void put_metric(const struct page *page, const struct metric_result *result)
 {
-    const struct look *look = &class_looks[result->classification];
+    const struct mark_look *look = &class_looks[result->classification];
     const char *star = page->is_utf8 ? " ★ " : " * ";
     char deviation[32], effect[32];
 
@@ -275,6 +281,10 @@ void verdict_explain(const struct metric_result *result, struct strbuf *out)
     const struct side_stats *stats = result->stats;
     bool is_canary_empty = stats[SIDE_EXPERIMENT].count == 0;
 
+    if (result->report) {
+        strbuf_puts(out, result->reason);
+        return;
+    }
     switch (result->classification) {
     case CLASS_PASS:
         break;
@@ -352,7 +362,7 @@ void verdict_table(const struct judge_result *result, const struct score_policy 
     const struct page page = {.out = out,
                               .use_colour = use_colour,
                               .is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
-    struct look look = verdict_look(result);
+    struct mark_look look = verdict_look(result);
     char score[64];
     int n;
 

@@ -23,7 +23,7 @@ bool verdict_table_use_colour(FILE *out);
  * metric is High, Low or Error. */
 int verdict_exit_code(const struct judge_result *result);
 
-/* The word that goes with it: "pass", "marginal", "fail" or "nodata". */
+/* The word that goes with it: "pass", "marginal", "fail", "nodata" or "invalid". */
 const char *verdict_word(const struct judge_result *result);
 
 /* One sentence on why this metric came out as it did; nothing for a plain pass. */

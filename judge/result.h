@@ -60,6 +60,13 @@ struct group_score {
     bool has_data;
 };
 
+/* What makes the comparison unfair, whatever the metrics say (fairness.h). */
+struct unfairness {
+    const struct metric_pair *pair;
+    const char *code, *text; /* "warmUp"; a sentence that names the metric and says what to do */
+    bool is_invalid;         /* the metric's options say that there is no verdict then */
+};
+
 struct judge_result {
     const char *judge_name;
     bool wants_details; /* judge.judgeConfigurations.details: show why, also from the standard judge
@@ -72,6 +79,9 @@ struct judge_result {
     enum verdict verdict;
     const char *reason;       /* "" for none */
     bool is_forced_by_nodata; /* the score is 0 only because most metrics had no data */
+    bool is_invalid;          /* the score is 0 because the comparison was not fair */
+    const struct unfairness *unfair;
+    size_t n_unfair;
 };
 
 #endif

@@ -21,9 +21,8 @@ static struct test_report *report_refused(enum decision decision, const char *re
     return report;
 }
 
-/* The pair of the exposure metric with the same tags, or the only one of that name. */
-static const struct metric_pair *find_exposure(const struct judge_input *input,
-                                               const struct metric_pair *pair, const char *name)
+const struct metric_pair *tested_exposure(const struct judge_input *input,
+                                          const struct metric_pair *pair, const char *name)
 {
     const struct metric_pair *only = NULL;
     size_t n_named = 0;
@@ -156,7 +155,7 @@ enum err_code tested_report(const struct judge_type *judge, const struct judge_i
     if (settle_pair(pair, policy, arms.sides, arena, out))
         return ERR_OK;
     if (exposure_metric) {
-        test.exposure = find_exposure(input, pair, exposure_metric);
+        test.exposure = tested_exposure(input, pair, exposure_metric);
         if (!test.exposure) {
             *out_report = report_refused(
                 DECISION_ERROR,

@@ -23,4 +23,9 @@ MUST_CHECK enum err_code tested_report(const struct judge_type *judge,
                                        struct metric_result *out, struct test_report **out_report,
                                        struct error *err);
 
+/* The pair of the exposure metric `name` with the same tags as `pair`, or the only one of that
+ * name; else NULL. */
+const struct metric_pair *tested_exposure(const struct judge_input *input,
+                                          const struct metric_pair *pair, const char *name);
+
 #endif

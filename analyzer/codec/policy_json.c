@@ -197,8 +197,6 @@ static void read_options(const json_t *config, size_t i, const struct judge_type
                                                 .ctx = &complaints};
 
     out->options = judge_options_default;
-    if (judge_is_standard(judge))
-        return;
     judge_options_read(&reader,
                        json_object_get(json_object_get(config, "judge"), "judgeConfigurations"),
                        "/judge/judgeConfigurations", &out->options);
@@ -208,6 +206,13 @@ static void read_options(const json_t *config, size_t i, const struct judge_type
         complain(&complaints, arena_printf(arena, "%s/effectSize/measure", pointer),
                  "must be \"meanRatio\", \"rateRatio\", \"shift\", \"cles\" or \"cliffsDelta\"");
     out->options.complaint = complaints.first;
+    if (judge_is_standard(judge)) { /* it reads none of them; fairness is looked at before it */
+        const struct judge_options read = out->options;
+
+        out->options = judge_options_default;
+        out->options.on_unfair = read.on_unfair;
+        out->options.exposure_metric = read.exposure_metric;
+    }
 }
 
 static enum err_code read_metric(const json_t *metric, const char *name, bool is_standard,

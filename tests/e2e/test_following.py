@@ -395,7 +395,7 @@ def test_what_waits_and_what_runs(slow):
     ("limit", "0", "1 to 200"), ("limit", "201", "1 to 200"), ("limit", "x", "1 to 200"),
     ("kind", "canaries", "canary, analysis, comparison"),
     ("status", "SUCCEEDED", "accepted, running, succeeded, failed, cancelled"),
-    ("verdict", "good", "pass, marginal, fail, nodata"),
+    ("verdict", "good", "pass, marginal, fail, nodata, invalid"),
     ("since", "yesterday", "2026-08-20T10:00:00Z"), ("until", "1 Jan", "now-2h"),
     ("cursor", "2", "nextCursor"), ("cursor", "1-", "nextCursor"),
     ("cursor", "1-' OR 1", "nextCursor"), ("cursor", "9999999999999999-A", "nextCursor"),
