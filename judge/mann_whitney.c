@@ -12,6 +12,7 @@
 struct statistic {
     struct shift *shift;
     double n, m;
+    bool is_corrected;
     struct shift_count last; /* what sigma and value are for; near the end it seldom changes */
     double sigma, value;
 };
@@ -28,7 +29,7 @@ static bool standardised(struct statistic *s, double mu, double *out)
     }
     if (count.u != s->last.u || count.tie_sum != s->last.tie_sum) {
         double d = count.u - s->n * s->m / 2;
-        double correction = d > 0 ? 0.5 : d < 0 ? -0.5 : 0;
+        double correction = !s->is_corrected ? 0 : d > 0 ? 0.5 : d < 0 ? -0.5 : 0;
 
         s->value = (d - correction) / s->sigma;
         s->last = count;
@@ -68,12 +69,21 @@ static bool find_limit(struct statistic *s, double q, const double range[2], con
     return true;
 }
 
-enum err_code mann_whitney_interval(const double *x, size_t n, const double *y, size_t m,
-                                    double confidence, struct arena *scratch,
-                                    struct mann_whitney *out, struct error *err)
+/* The values at both ends of the range, with the correction or without. */
+static bool start(struct statistic *s, bool is_corrected, const double range[2], double value[2])
+{
+    s->is_corrected = is_corrected;
+    s->last = (struct shift_count){-1, -1};
+    return standardised(s, range[0], &value[0]) && standardised(s, range[1], &value[1]);
+}
+
+enum err_code mann_whitney_interval_as(const double *x, size_t n, const double *y, size_t m,
+                                       double confidence, enum mann_whitney_correction correction,
+                                       struct arena *scratch, struct mann_whitney *out,
+                                       struct error *err)
 {
     double z = normal_quantile((1.0 - confidence) / 2);
-    struct statistic statistic = {.n = (double)n, .m = (double)m, .last = {-1, -1}};
+    struct statistic statistic = {.n = (double)n, .m = (double)m};
     double range[2], value[2];
     struct mann_whitney found;
 
@@ -84,13 +94,21 @@ enum err_code mann_whitney_interval(const double *x, size_t n, const double *y, 
     statistic.shift = shift_create(x, n, y, m, scratch);
     range[0] = x[0] - y[m - 1];
     range[1] = x[n - 1] - y[0];
-    if (!standardised(&statistic, range[0], &value[0]) ||
-        !standardised(&statistic, range[1], &value[1]) ||
+    if (!start(&statistic, correction != MANN_WHITNEY_CORRECT_NONE, range, value) ||
         !find_limit(&statistic, -z, range, value, &found.lower) ||
         !find_limit(&statistic, z, range, value, &found.upper) ||
+        (correction == MANN_WHITNEY_CORRECT_LIMITS && !start(&statistic, false, range, value)) ||
         !find_root(&statistic, 0, range, value, &found.estimate))
         return error_set(err, ERR_UNDECIDABLE,
                          "cannot compute confidence interval when all observations are tied");
     *out = found;
     return ERR_OK;
+}
+
+enum err_code mann_whitney_interval(const double *x, size_t n, const double *y, size_t m,
+                                    double confidence, struct arena *scratch,
+                                    struct mann_whitney *out, struct error *err)
+{
+    return mann_whitney_interval_as(x, n, y, m, confidence, MANN_WHITNEY_CORRECT_ALL, scratch, out,
+                                    err);
 }

@@ -24,6 +24,13 @@ struct mann_whitney {
                                       by about the solver's tolerance */
 };
 
+/* Which of the three searches use the continuity correction c. */
+enum mann_whitney_correction {
+    MANN_WHITNEY_CORRECT_ALL,    /* as Kayenta */
+    MANN_WHITNEY_CORRECT_LIMITS, /* not the estimate, as R */
+    MANN_WHITNEY_CORRECT_NONE,
+};
+
 /* x, y        sorted as sort.h does, in one unit; infinities allowed, NaN not
  * confidence  two-sided level, usually in (0, 1); 1 gives the widest interval
  * scratch     working memory, about 16 (n + m) bytes
@@ -34,5 +41,12 @@ struct mann_whitney {
 MUST_CHECK enum err_code mann_whitney_interval(const double *x, size_t n, const double *y, size_t m,
                                                double confidence, struct arena *scratch,
                                                struct mann_whitney *out, struct error *err);
+
+/* The same with a choice; mann_whitney_interval() corrects all. */
+MUST_CHECK enum err_code mann_whitney_interval_as(const double *x, size_t n, const double *y,
+                                                  size_t m, double confidence,
+                                                  enum mann_whitney_correction correction,
+                                                  struct arena *scratch, struct mann_whitney *out,
+                                                  struct error *err);
 
 #endif
