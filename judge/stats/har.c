@@ -183,7 +183,8 @@ void har_rank_paired(const double *x, const double *y, size_t n, double alpha,
     double size = (double)n, u, se;
 
     *out = undefined;
-    *shift = no_shift;
+    if (shift)
+        *shift = no_shift;
     if (n == 0)
         return;
     ranks_pooled_sorted(x, x_sorted, n, y, y_sorted, n, scratch, d, other);
@@ -195,6 +196,8 @@ void har_rank_paired(const double *x, const double *y, size_t n, double alpha,
     conclude(out, u / (size * size), out->run.mean / (2 * size), se / (2 * size),
              (double)out->run.nu, alpha);
     clip_to_probability(out);
+    if (!shift)
+        return;
     shift->u = u;
     shift->sigma_u = size * se / 2;
     find_shift(x_sorted, n, y_sorted, n, t_quantile_two_sided(alpha, out->df), scratch, shift);

@@ -53,7 +53,7 @@ void har_ratio_unpaired(const double *x, size_t n, const double *y, size_t m, do
                         struct arena *scratch, struct har_test *out);
 
 /* d = pooled midrank of x[i] less that of y[i]; t as for means. sigma_u = sqrt(n omega(d)) / 2 and
- * k = max(1, floor(n^2/2 - t quantile * sigma_u)). `run` is that of d. */
+ * k = max(1, floor(n^2/2 - t quantile * sigma_u)). `run` is that of d. `shift` may be NULL. */
 void har_rank_paired(const double *x, const double *y, size_t n, double alpha,
                      struct arena *scratch, struct har_test *out, struct har_shift *shift);
 
