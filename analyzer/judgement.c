@@ -3,6 +3,7 @@
 #include "analyzer/codec/policy_json.h"
 #include "analyzer/mix.h"
 #include "analyzer/series_check.h"
+#include "judge/explain.h"
 #include "judge/fairness.h"
 
 #include <string.h>
@@ -95,9 +96,11 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
         judge_input_from_json(config, thresholds, judge, out->pairs, out->n_pairs, arena,
                               &out->input, err))
         return err->code;
-    if (judge_run(judge, &out->input, arena, &out->result, err) == ERR_OK)
-        fairness_check(&out->input, arena, &out->result);
-    return err->code;
+    if (judge_run(judge, &out->input, arena, &out->result, err))
+        return err->code;
+    explain_result(judge, &out->input, arena, &out->result);
+    fairness_check(&out->input, arena, &out->result);
+    return ERR_OK;
 }
 
 struct warnings {

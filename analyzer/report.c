@@ -2,6 +2,7 @@
 
 #include "analyzer/codec/judge_result_json.h"
 #include "analyzer/codec/metric_set_json.h"
+#include "analyzer/codec/test_report_json.h"
 #include "analyzer/verdict_table.h"
 #include "base/clock.h"
 #include "base/instant.h"
@@ -238,15 +239,31 @@ static json_t *stats_json(const struct side_stats *stats)
                      json_number_or_null(stats->max));
 }
 
-static json_t *metric_model(const struct metric_result *metric)
+static void set_explanation(json_t *out, const struct explanation *explanation)
 {
+    if (explanation->limit_name)
+        json_object_set_new(out, "passesWith",
+                            json_pack("{sf}", explanation->limit_name, explanation->limit));
+    if (explanation->heaviest_start_unix_ms) {
+        json_t *heaviest = json_object();
+
+        set_time(heaviest, "from", explanation->heaviest_start_unix_ms);
+        set_time(heaviest, "until", explanation->heaviest_end_unix_ms);
+        json_object_set_new(heaviest, "share", json_real(explanation->heaviest_share));
+        json_object_set_new(out, "heaviest", heaviest);
+    }
+}
+
+static json_t *metric_model(const struct judge_result *result, size_t i)
+{
+    const struct metric_result *metric = &result->results[i];
     struct strbuf why = {0};
     json_t *out = json_pack("{ssssso}", "name", metric->pair->name, "id", metric->pair->id, "tags",
                             tag_map_json(&metric->pair->tags));
     json_t *groups = json_array();
 
-    for (size_t i = 0; i < metric->n_groups; i++)
-        json_array_append_new(groups, json_string(metric->groups[i]));
+    for (size_t g = 0; g < metric->n_groups; g++)
+        json_array_append_new(groups, json_string(metric->groups[g]));
     json_object_set_new(out, "groups", groups);
     json_object_set_new(out, "classification",
                         json_string(classification_name(metric->classification)));
@@ -267,6 +284,11 @@ static json_t *metric_model(const struct metric_result *metric)
                                       json_number_or_null(metric->upper)));
         json_object_set_new(out, "effectSize", json_number_or_null(metric->effect_size));
     }
+    if (metric->report)
+        json_object_set_new(out, "test",
+                            test_report_json(result->judge_name, metric->report, metric->policy));
+    if (result->explanations)
+        set_explanation(out, &result->explanations[i]);
     return out;
 }
 
@@ -297,7 +319,7 @@ json_t *report_model(const struct judgement *judgement, const json_t *config,
                                                 result->groups[i].has_data));
     json_object_set_new(out, "groups", groups);
     for (size_t i = 0; i < result->n_results; i++)
-        json_array_append_new(metrics, metric_model(&result->results[i]));
+        json_array_append_new(metrics, metric_model(result, i));
     json_object_set_new(out, "metrics", metrics);
     for (; *warnings; warnings++)
         json_array_append_new(warned, json_string(*warnings));

@@ -1,6 +1,7 @@
 #include "analyzer/verdict_table.h"
 
 #include "analyzer/cli.h"
+#include "base/instant.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -276,13 +277,30 @@ static void put_ungrouped(const struct page *page, const struct judge_result *re
     }
 }
 
+void verdict_explain_inverse(const struct explanation *explanation, struct strbuf *out)
+{
+    if (explanation->limit_name)
+        strbuf_printf(out, "; it would pass with %s %.3g", explanation->limit_name,
+                      explanation->limit);
+    if (explanation->heaviest_start_unix_ms) {
+        char start[INSTANT_TEXT_BYTES], end[INSTANT_TEXT_BYTES];
+
+        strbuf_printf(out, "; %.0f %% of the evidence lies between %s and %s",
+                      explanation->heaviest_share * 100,
+                      instant_text(explanation->heaviest_start_unix_ms * NS_PER_MS, start),
+                      instant_text(explanation->heaviest_end_unix_ms * NS_PER_MS, end));
+    }
+}
+
 void verdict_explain(const struct metric_result *result, struct strbuf *out)
 {
     const struct side_stats *stats = result->stats;
     bool is_canary_empty = stats[SIDE_EXPERIMENT].count == 0;
 
     if (result->report) {
-        strbuf_puts(out, result->reason);
+        size_t n = strlen(result->reason);
+
+        strbuf_append(out, result->reason, n && result->reason[n - 1] == '.' ? n - 1 : n);
         return;
     }
     switch (result->classification) {
@@ -327,6 +345,8 @@ static void put_reasons(const struct page *page, const struct judge_result *resu
             continue;
         strbuf_printf(&text, "%s: ", one->pair->name);
         verdict_explain(one, &text);
+        if (result->explanations)
+            verdict_explain_inverse(&result->explanations[i], &text);
         fputs("  why ", page->out);
         put_wrapped(page, text.bytes, strlen("  why "));
         strbuf_clear(&text);

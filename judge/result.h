@@ -60,6 +60,14 @@ struct group_score {
     bool has_data;
 };
 
+/* A red metric the other way round (explain.h); all zero for the others. */
+struct explanation {
+    const char *limit_name; /* "allowedIncrease": with that at `limit` the metric passes; or NULL */
+    double limit;
+    int64_t heaviest_start_unix_ms, heaviest_end_unix_ms; /* 0: not known */
+    double heaviest_share; /* of the evidence, that lies in these minutes; 0 to 1 */
+};
+
 /* What makes the comparison unfair, whatever the metrics say (fairness.h). */
 struct unfairness {
     const struct metric_pair *pair;
@@ -80,6 +88,7 @@ struct judge_result {
     const char *reason;       /* "" for none */
     bool is_forced_by_nodata; /* the score is 0 only because most metrics had no data */
     bool is_invalid;          /* the score is 0 because the comparison was not fair */
+    const struct explanation *explanations; /* one per result; NULL: not explained */
     const struct unfairness *unfair;
     size_t n_unfair;
 };
