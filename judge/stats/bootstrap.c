@@ -4,6 +4,7 @@
 #include "judge/stats/long_run.h"
 #include "judge/stats/quantiles.h"
 #include "judge/stats/random.h"
+#include "judge/stats/scale.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,17 +29,6 @@ static void resample(const double *from, size_t n, size_t block, uint64_t *state
         for (size_t i = 0; i < block && at < n; i++)
             to[at++] = from[(start + i) % n];
     }
-}
-
-static double variance(const double *values, size_t n)
-{
-    double mean = 0, sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        mean += values[i] / (double)n;
-    for (size_t i = 0; i < n; i++)
-        sum += (values[i] - mean) * (values[i] - mean);
-    return sum / (double)(n - 1);
 }
 
 static void choose_blocks(const double *x, size_t n, const double *y, size_t m, bool is_paired,
@@ -93,7 +83,7 @@ void bootstrap_difference(const double *x, size_t n, const double *y, size_t m,
     sort_doubles(thetas, n_drawn, thetas, scratch);
     out->lower = quantile_type7(thetas, n_drawn, settings->alpha / 2);
     out->upper = quantile_type7(thetas, n_drawn, 1 - settings->alpha / 2);
-    out->omega_boot = (double)n * variance(thetas, n_drawn);
+    out->omega_boot = (double)n * moments_of(thetas, n_drawn).variance;
     if (settings->omega_har > 0 && out->omega_boot > 0) {
         stretch = sqrt(settings->omega_har / out->omega_boot);
         out->scaled_lower = out->estimate + stretch * (out->lower - out->estimate);
