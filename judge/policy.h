@@ -61,6 +61,7 @@ struct score_policy {
     const struct group_weight *weights;
     size_t n_weights;
     enum scoring scoring;
+    bool errors_are_nodata; /* a metric that could not be judged counts as one without data */
 };
 
 #endif

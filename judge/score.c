@@ -213,7 +213,7 @@ static enum err_code score_total(const struct metric_result *results, size_t n_r
                                  const struct score_policy *policy, struct arena *arena,
                                  struct judge_result *out, struct error *err)
 {
-    size_t n_scored = 0, n_nodata = 0;
+    size_t n_scored = 0, n_nodata = 0, n_errors = 0;
     double sum;
 
     for (size_t i = 0; i < n_results; i++) {
@@ -226,11 +226,16 @@ static enum err_code score_total(const struct metric_result *results, size_t n_r
             return ERR_OK;
         }
         n_scored++;
+        n_errors += policy->errors_are_nodata && result->classification == CLASS_ERROR;
         n_nodata += result->classification == CLASS_NODATA;
     }
     if (n_scored && n_nodata * 2 >= n_scored) {
         score_force(out, "Canary Failed: 50% or more metrics returned NODATA");
         out->is_forced_by_nodata = true;
+        return ERR_OK;
+    }
+    if (n_errors && (n_nodata + n_errors) * 2 >= n_scored) {
+        score_force(out, "Canary Failed: 50% or more metrics could not be judged");
         return ERR_OK;
     }
     sum = weighted_sum(out->groups, out->n_groups, policy, arena);

@@ -4,7 +4,8 @@
  * NodataFailMetric count; a group in which nothing counted is shown as 0 but enters the sum as 100.
  * With SCORING_GRADED it is the mean grade of the counted results instead, to two decimals.
  * Groups without a configured weight share what the configured ones leave of 100, be it negative.
- * Before the sum: a critical result that is not Pass forces 0, then 50 % or more Nodata does.
+ * Before the sum: a critical result that is not Pass forces 0, then 50 % or more Nodata does, and
+ * where the policy says so 50 % or more of Nodata and Error together.
  *
  * Groups are listed, and summed, in the hash order of the Scala 2.12 maps that Kayenta keeps them
  * in, because the order of a floating-point sum can move the rounded score by 0.01. */

@@ -10,6 +10,7 @@
 #define PERCENT 100.0
 #define SECONDS_PER_MINUTE 60.0
 #define FEW_MINUTES 100.0
+#define MUCH_LONGER 20 /* times as long is no advice */
 
 /* Three significant digits, without an exponent where a reader would not want one. */
 static const char *number(double value, char text[TEXT_BYTES])
@@ -170,6 +171,8 @@ static const char *more_time(const struct test_report *report, struct arena *are
 
     if (report->points_needed <= n)
         return "";
+    if (report->points_needed / MUCH_LONGER >= n)
+        return ", and it is too close to that to ever tell";
     if (report->step_s <= 0)
         return arena_printf(arena, ": about %zu more points needed", report->points_needed - n);
     minutes = ceil((double)(report->points_needed - n) * report->step_s / SECONDS_PER_MINUTE);

@@ -321,6 +321,7 @@ enum err_code judge_input_from_json(const json_t *config, const json_t *threshol
         return err->code;
     if (n_pairs)
         score->scoring = input.policies[0].options.scoring;
+    score->errors_are_nodata = !judge_is_standard(judge);
     input.score = score;
     input.wants_details = json_is_true(json_object_get(
         json_object_get(json_object_get(config, "judge"), "judgeConfigurations"), "details"));
