@@ -384,7 +384,8 @@ enum err_code analyzer_fetch(struct analyzer *analyzer, const struct fetch_query
         fetch_prepare(query, metrics, &plan, arena, err))
         return err->code;
     if (query->is_dry_run) {
-        *out = analyzer_take_json(json_pack("{ss}", "query", plan.text), arena);
+        *out = analyzer_take_json(
+            json_pack("{ss}", "query", account_mask(plan.account, plan.text, arena)), arena);
         return ERR_OK;
     }
     sem_init(&ended, 0, 0);

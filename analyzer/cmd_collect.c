@@ -177,7 +177,7 @@ static enum err_code collect(json_t *line, struct arena *arena, json_t *answer, 
                         &question.requests, err) ||
         read_replies(line, arena, &question, &sets, err))
         return err->code;
-    json_set_text(answer, "query", question.text);
+    json_set_text(answer, "query", account_mask(question.account, question.text, arena));
     requests = json_array();
     for (size_t i = 0; i < question.requests.n_requests; i++)
         json_array_append_new(

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
+#include "collectors/mask.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ static const struct cli_option options[] = {
     RUN_INPUT_OPTIONS,
     {"metric", 0, "NAME", "this metric alone; repeatable"},
     {"output", 'o', "FORMAT[=FILE]", "csv, json (metric sets) or pairs; default csv"},
-    {"raw", 0, NULL, "print the store's replies as they came"},
+    {"raw", 0, NULL, "print the store's replies as they came, but for credentials"},
     {"print-query", 0, NULL, "print the rendered queries and ask nobody"},
     {"quiet", 'q', NULL, "print nothing but errors and the result"},
     {0},
@@ -147,14 +148,14 @@ static int print_queries(const struct run_input *input)
             const struct plan_query *query = &input->plan->queries[side][i];
 
             print_heading(&out, query);
-            strbuf_printf(&out, "%s\n", query->text);
+            strbuf_printf(&out, "%s\n", account_mask(query->account, query->text, input->arena));
         }
     exit_code = cli_write_text(input->self, strbuf_view(&out), NULL);
     strbuf_clear(&out);
     return exit_code;
 }
 
-/* As they came; headings only where there is more than one. */
+/* As they came, but for credentials; headings only where there is more than one. */
 static int print_replies(const struct run_input *input, const struct query_batch *batch)
 {
     size_t n_queries = N_SIDES * input->plan->n_metrics;
@@ -164,7 +165,9 @@ static int print_replies(const struct run_input *input, const struct query_batch
     for (size_t i = 0; i < input->plan->n_metrics; i++)
         for (int side = 0; side < N_SIDES; side++) {
             const struct query_run *run = &batch->runs[side][i];
+            struct mask mask;
 
+            account_mask_init(run->plan->account, batch->arena, &mask);
             for (size_t r = 0; r < run->requests.n_requests; r++) {
                 const struct http_response *reply = &run->transfers[r].response;
 
@@ -173,8 +176,11 @@ static int print_replies(const struct run_input *input, const struct query_batch
                     strbuf_printf(&out, "# reply %zu of %zu, status %ld\n", r + 1,
                                   run->requests.n_requests, reply->status);
                 }
-                if (reply->status)
+                if (reply->status) {
                     strbuf_append(&out, reply->body, reply->n_body_bytes);
+                    mask_hide(&mask, out.bytes + out.n_bytes - reply->n_body_bytes,
+                              reply->n_body_bytes);
+                }
                 strbuf_puts(&out, "\n");
             }
         }

@@ -34,7 +34,7 @@ static json_t *side_json(const struct query_run *run, json_t *warnings, struct a
     json_t *out = json_object(), *list = json_array();
     size_t n_points = 0;
 
-    json_set_text(out, "query", run->plan->text);
+    json_set_text(out, "query", account_mask(run->plan->account, run->plan->text, arena));
     if (run->error.code) {
         json_set_text(out, "error", run->error.message);
         json_decref(list);

@@ -3,6 +3,7 @@
 #include "analyzer/settings_retry.h"
 #include "base/instant.h"
 #include "base/json.h"
+#include "collectors/mask.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ struct spot {
     const char *path;   /* of what is noted; NULL: not noted */
     const char *member; /* in a map of the user's own */
     bool is_free;       /* keys are the user's own */
+    bool is_secret;     /* so the key says, or one above it */
 };
 
 static enum err_code to_json(struct account_reading *r, const struct setting *setting,
@@ -59,11 +61,24 @@ static json_t *raw_json(const struct setting *setting)
     return value;
 }
 
+/* Constants with the name of a credential. */
+static void mask_params(json_t *params)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (params, name, value)
+        if (mask_name_is_secret(name) && json_is_string(value) &&
+            !strstr(json_string_value(value), "${"))
+            json_object_set_new(params, name, json_string("********"));
+}
+
 /* What may be shown: headers other than the plain ones could hold a key. */
 static const char *masked_requests(struct account_reading *r, const struct setting *setting,
                                    const json_t *requests)
 {
     static const char *const plain[] = {"accept", "content-type", "accept-language"};
+    static const char *const params[] = {"query", "form", "vars"};
     json_t *copy = json_deep_copy(requests);
     const char *name, *header, *text;
     json_t *request, *value;
@@ -71,6 +86,8 @@ static const char *masked_requests(struct account_reading *r, const struct setti
     json_object_foreach (copy, name, request) {
         json_t *headers = json_object_get(request, "headers");
 
+        for (size_t i = 0; i < ARRAY_LEN(params); i++)
+            mask_params(json_object_get(request, params[i]));
         json_object_foreach (headers, header, value) {
             bool is_plain = json_is_string(value) &&
                             strncmp(json_string_value(value), "file:", strlen("file:")) == 0;
@@ -129,7 +146,9 @@ static enum err_code texts_json(struct account_reading *r, const struct setting 
     line = settings_show_line(r->tree, spot.path, setting, items, n_items);
     line->member = spot.member;
     line->is_list = true;
-    line->is_secret = r->tree->last.secret;
+    line->is_secret = r->tree->last.secret || spot.is_secret;
+    for (size_t i = 0; i < n_items; i++)
+        line->is_secret = line->is_secret || setting_has_user_info(items[i]);
     return ERR_OK;
 }
 
@@ -144,7 +163,6 @@ static enum err_code text_json(struct account_reading *r, const struct setting *
                                struct spot spot, json_t **out)
 {
     const char *text;
-    bool is_header;
 
     if (setting_text(r->tree, setting, &text, r->err))
         return r->err->code;
@@ -153,9 +171,8 @@ static enum err_code text_json(struct account_reading *r, const struct setting *
         return setting_error(setting, r->err, "the text is not valid UTF-8");
     if (!text || !spot.path)
         return ERR_OK;
-    is_header = spot.member && ends_with(spot.path, ".headers");
     settings_show_text(r->tree, spot.path, setting, text,
-                       is_header && strncmp(text, "file:", strlen("file:")) != 0);
+                       spot.is_secret && strncmp(text, "file:", strlen("file:")) != 0);
     r->tree->lines[r->tree->n_lines - 1].member = spot.member;
     return ERR_OK;
 }
@@ -177,9 +194,23 @@ static void note_unknown(struct account_reading *r, const struct setting *member
                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
-static struct spot spot_below(struct account_reading *r, struct spot spot, const char *key)
+static bool is_secret_key(struct spot spot, const char *key, bool is_known)
 {
-    struct spot below = {.is_free = spot.is_free || setting_is_free_map(key)};
+    const char *meant = is_known ? key : account_key_nearest(key);
+
+    if (spot.is_free)
+        return ends_with(spot.path, ".headers") || mask_name_is_secret(key);
+    return setting_key_is_secret(key) || (meant && setting_key_is_secret(meant));
+}
+
+static struct spot spot_below(struct account_reading *r, struct spot spot, const char *key,
+                              bool is_known)
+{
+    struct spot below = {.is_free = spot.is_free || setting_is_free_map(key),
+                         .is_secret = spot.is_secret};
+
+    if (spot.path)
+        below.is_secret = below.is_secret || is_secret_key(spot, key, is_known);
 
     if (!spot.path)
         return below;
@@ -206,7 +237,7 @@ static enum err_code map_json(struct account_reading *r, const struct setting *m
             key = account_key_spell(key, r->tree->arena, &is_known);
         if (!is_known)
             note_unknown(r, member);
-        below = spot_below(r, spot, key);
+        below = spot_below(r, spot, key, is_known);
         if (!spot.is_free && strcmp(key, "requests") == 0)
             value = requests_json(r, member, below.path);
         else if (!spot.is_free && account_key_is_list(key))

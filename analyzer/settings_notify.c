@@ -311,7 +311,8 @@ static enum err_code show_value(struct settings_tree *tree, const char *path, co
             return err->code;
         line = settings_show_line(tree, path, value, items, n_items);
         line->is_list = true;
-        line->is_secret = tree->last.secret;
+        line->is_secret =
+            tree->last.secret || setting_key_equal(value->key, strlen(value->key), "headers");
         return ERR_OK;
     }
     if (setting_text(tree, value, &text, err) || !text)

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "collectors/collector.h"
+#include "collectors/mask.h"
 #include "collectors/token.h"
 
 #include <curl/curl.h>
@@ -220,6 +221,48 @@ static void decode_request_headers(struct decode *d)
     }
 }
 
+/* Parameters and variables of which only the name says that they are credentials; how many.
+ * `where` NULL: they are only counted. */
+static size_t read_params(struct decode *d, const json_t *params, const char *where)
+{
+    json_t *map = (json_t *)(uintptr_t)params, *value; /* only read */
+    const char *name;
+    size_t n = 0;
+
+    json_object_foreach (map, name, value) {
+        const char *text = json_string_value(value);
+
+        if (!text || !mask_name_is_secret(name) || strstr(text, "${"))
+            continue;
+        n++;
+        if (where)
+            d->account->keys[d->account->n_keys++] = (struct account_key){
+                .name = arena_printf(d->arena, "%s.%s", where, name),
+                .value = {text},
+            };
+    }
+    return n;
+}
+
+static size_t read_all_params(struct decode *d, bool is_count)
+{
+    static const char *const in_account[] = {"queryParams", "vars"};
+    static const char *const in_request[] = {"query", "form", "vars"};
+    json_t *requests = json_object_get(d->config, "requests"), *request;
+    const char *name;
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(in_account); i++)
+        n += read_params(d, json_object_get(d->config, in_account[i]),
+                         is_count ? NULL : in_account[i]);
+    json_object_foreach (requests, name, request)
+        for (size_t i = 0; i < ARRAY_LEN(in_request); i++)
+            n += read_params(
+                d, json_object_get(request, in_request[i]),
+                is_count ? NULL : arena_printf(d->arena, "requests.%s.%s", name, in_request[i]));
+    return n;
+}
+
 /* Every credential that some store has under a name of its own. */
 static enum err_code decode_keys(struct decode *d)
 {
@@ -228,10 +271,11 @@ static enum err_code decode_keys(struct decode *d)
     static const char *const aws[] = {"accessKeyId", "secretAccessKey", "sessionToken"};
     const json_t *sigv4 = json_object_get(d->config, "sigv4");
 
-    d->account->keys =
-        arena_array(d->arena, struct account_key,
-                    ARRAY_LEN(names) + ARRAY_LEN(aws) + 1 + count_request_headers(d));
+    d->account->keys = arena_array(d->arena, struct account_key,
+                                   ARRAY_LEN(names) + ARRAY_LEN(aws) + 1 +
+                                       count_request_headers(d) + read_all_params(d, true));
     decode_request_headers(d);
+    (void)read_all_params(d, false);
     for (size_t i = 0; i < ARRAY_LEN(aws); i++)
         if (decode_key(d, json_is_object(sigv4) ? sigv4 : d->config, aws[i]))
             return d->err->code;

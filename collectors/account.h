@@ -37,6 +37,7 @@ struct retry_policy {
     size_t n_statuses;
 };
 
+struct mask;         /* collectors/mask.h */
 struct token_source; /* collectors/token.h */
 struct sigv4_place;  /* collectors/sigv4.h */
 
@@ -118,8 +119,10 @@ MUST_CHECK enum err_code secret_read_all(const char *path, struct arena *arena, 
 const char *account_mask_header(const struct account *account, const struct http_header *header,
                                 struct arena *arena);
 
-/* A copy of `text` in which every credential of the account (as it is, percent-encoded, and as
- * Base64) and the user info of URLs is replaced by "***". */
+/* All credentials of the account, as they are now, into a new mask. */
+void account_mask_init(const struct account *account, struct arena *arena, struct mask *out);
+
+/* mask_text() with that. */
 const char *account_mask(const struct account *account, const char *text, struct arena *arena);
 
 #endif

@@ -3,6 +3,7 @@
 #include "collectors/account.h"
 
 #include "base/limits.h"
+#include "collectors/mask.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,9 +15,6 @@
 #include <unistd.h>
 
 #define FILE_PREFIX "file:"
-#define MASK "***"
-#define SECRET_FORMS 3u   /* as it is, in Base64, percent-encoded */
-#define MASK_MIN_BYTES 4u /* a shorter credential would blank out half of every message */
 
 static enum err_code unreadable(const char *path, const char *why, struct error *err)
 {
@@ -231,36 +229,32 @@ const char *account_mask_header(const struct account *account, const struct http
                                                  : account_mask(account, header->value, arena);
 }
 
-/* Texts that must not be seen. */
-struct needles {
-    struct str *items; /* room for all of them */
-    size_t n_items;
-    struct arena *arena;
-};
-
-static void add_needle(struct needles *needles, const char *text)
+/* A header's value, and what is left of it without "Bearer " or "session=" before it. */
+static void add_header(struct mask *mask, const char *text)
 {
-    if (strlen(text) >= MASK_MIN_BYTES)
-        needles->items[needles->n_items++] = str_of(text);
+    mask_add(mask, text);
+    for (const char *mark = " ="; *mark; mark++)
+        if (strchr(text, *mark))
+            mask_add(mask, strchr(text, *mark) + 1);
 }
 
-/* The text and the forms in which it travels, SECRET_FORMS in all. */
-static void add_secret(struct needles *needles, const char *text)
+/* "user:password" in "http://user:password@host". */
+static void add_proxy(struct mask *mask, const char *url)
 {
-    struct strbuf encoded = {0};
+    const char *user = url ? strstr(url, "://") : NULL;
+    const char *end = user ? strrchr(user, '@') : NULL;
+    char *pair;
 
-    if (!text || text[0] == '\0')
+    if (!end)
         return;
-    add_needle(needles, text);
-    add_needle(needles, base64(text, needles->arena));
-    http_percent_encode(&encoded, text);
-    if (encoded.n_bytes > strlen(text))
-        add_needle(needles, arena_strdup(needles->arena, encoded.bytes));
-    strbuf_clear(&encoded);
+    pair = arena_strndup(mask->arena, user + 3, (size_t)(end - user - 3));
+    mask_add(mask, pair);
+    if (strchr(pair, ':'))
+        mask_add(mask, strchr(pair, ':') + 1);
 }
 
 /* Files that cannot be read right now add nothing: then nobody was sent their content either. */
-static void collect_needles(const struct account *account, struct needles *needles)
+void account_mask_init(const struct account *account, struct arena *arena, struct mask *out)
 {
     const struct {
         struct secret secret;
@@ -274,89 +268,34 @@ static void collect_needles(const struct account *account, struct needles *needl
         {{0}, account->username_password_file},
         {{0}, account->tls.key_password_file},
     };
-    /* 2: user and password */
-    size_t n_secrets = ARRAY_LEN(secrets) + 2 + account->n_keys + account->n_headers;
+    struct error ignored = {0};
+    struct secret secret;
     const char *text;
 
-    needles->items = arena_array(needles->arena, struct str, n_secrets * SECRET_FORMS);
-    for (size_t i = 0; i < account->n_keys; i++) {
-        struct error ignored = {0};
-        struct secret secret;
-
-        if (resolve(account->keys[i].value, account->keys[i].file, needles->arena, &secret,
-                    &ignored) == ERR_OK)
-            add_secret(needles, secret.value);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
-        struct error ignored = {0};
-        struct secret secret;
-
-        if (resolve(secrets[i].secret, secrets[i].file, needles->arena, &secret, &ignored) ==
+    *out = (struct mask){.arena = arena};
+    for (size_t i = 0; i < account->n_keys; i++, ignored = (struct error){0})
+        if (resolve(account->keys[i].value, account->keys[i].file, arena, &secret, &ignored) ==
             ERR_OK)
-            add_secret(needles, secret.value);
+            mask_add(out, secret.value);
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++, ignored = (struct error){0})
+        if (resolve(secrets[i].secret, secrets[i].file, arena, &secret, &ignored) == ERR_OK)
+            mask_add(out, secret.value);
+    if (user_and_password(account, arena, &text, &ignored) == ERR_OK && text) {
+        mask_add(out, text);
+        mask_add(out, strchr(text, ':') ? strchr(text, ':') + 1 : text);
     }
-    {
-        struct error ignored = {0};
-
-        if (user_and_password(account, needles->arena, &text, &ignored) == ERR_OK && text) {
-            add_secret(needles, text);
-            add_secret(needles, strchr(text, ':') ? strchr(text, ':') + 1 : text);
-        }
-    }
-    for (size_t i = 0; i < account->n_headers; i++) {
-        struct error ignored = {0};
-
+    add_proxy(out, account->proxy);
+    ignored = (struct error){0};
+    for (size_t i = 0; i < account->n_headers; i++, ignored = (struct error){0})
         if (!is_public_header(account->headers[i].name) &&
-            header_value(&account->headers[i], needles->arena, &text, &ignored) == ERR_OK)
-            add_secret(needles, text);
-    }
-}
-
-/* The longest needle that starts at `text`, so that no part of one is left standing. */
-static size_t needle_at(const struct needles *needles, const char *text, size_t n_bytes)
-{
-    size_t longest = 0;
-
-    for (size_t i = 0; i < needles->n_items; i++) {
-        struct str item = needles->items[i];
-
-        if (item.n_bytes > longest && item.n_bytes <= n_bytes &&
-            memcmp(item.bytes, text, item.n_bytes) == 0)
-            longest = item.n_bytes;
-    }
-    return longest;
-}
-
-/* Bytes of "user:password" in "user:password@host", 0 for none. */
-static size_t user_info_at(const char *text)
-{
-    size_t end = strcspn(text, "/?# \t\r\n\"'<>");
-
-    while (end > 0 && text[end] != '@')
-        end--;
-    return end;
+            header_value(&account->headers[i], arena, &text, &ignored) == ERR_OK)
+            add_header(out, text);
 }
 
 const char *account_mask(const struct account *account, const char *text, struct arena *arena)
 {
-    struct needles needles = {.arena = arena};
-    struct strbuf out = {0};
-    size_t n_bytes = strlen(text);
-    const char *copy;
+    struct mask mask;
 
-    collect_needles(account, &needles);
-    for (size_t at = 0; at < n_bytes;) {
-        size_t n = needle_at(&needles, text + at, n_bytes - at);
-
-        if (!n && at >= 3 && memcmp(text + at - 3, "://", 3) == 0)
-            n = user_info_at(text + at);
-        if (n)
-            strbuf_puts(&out, MASK);
-        else
-            strbuf_append(&out, text + at, 1);
-        at += n ? n : 1;
-    }
-    copy = arena_strndup(arena, out.bytes, out.n_bytes);
-    strbuf_clear(&out);
-    return copy;
+    account_mask_init(account, arena, &mask);
+    return mask_text(&mask, text);
 }

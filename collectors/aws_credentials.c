@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "collectors/aws_profile.h"
 #include "collectors/collector.h"
+#include "collectors/mask.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -37,8 +38,6 @@
 #define MAX_PROFILES 5u /* in a chain of source_profile */
 #define MAX_ROLES (MAX_PROFILES + 1u)
 #define MAX_REPLY_BYTES (64u * KIB)
-#define MAX_SECRETS 16u
-#define MIN_SECRET_BYTES 8u
 
 struct role {
     const char *arn, *external_id, *session_name; /* arn NULL: none */
@@ -71,8 +70,7 @@ struct aws_steps {
     struct role roles[MAX_ROLES]; /* to be assumed, the last one first */
     size_t n_roles;
     const char *machine_token;
-    const char *secrets[MAX_SECRETS]; /* not to be shown */
-    size_t n_secrets;
+    struct mask secrets; /* not to be shown */
 };
 
 /* --- configuration --- */
@@ -201,35 +199,12 @@ enum err_code aws_source_decode(const struct account *account, const json_t *con
 
 /* --- errors --- */
 
-static const char *without(const char *text, const char *secret, struct arena *arena)
-{
-    struct strbuf out = {0};
-    const char *found, *copy;
-
-    while ((found = strstr(text, secret))) {
-        strbuf_append(&out, text, (size_t)(found - text));
-        strbuf_puts(&out, "***");
-        text = found + strlen(secret);
-    }
-    strbuf_puts(&out, text);
-    copy = arena_strdup(arena, out.bytes);
-    strbuf_clear(&out);
-    return copy;
-}
-
 static enum err_code failed(const struct aws_steps *steps, const char *text, struct error *err)
 {
-    for (size_t i = 0; i < steps->n_secrets; i++)
-        text = without(text, steps->secrets[i], steps->arena);
+    text = mask_text(&steps->secrets, text);
     return error_because(
         err, ERR_UPSTREAM, "store_auth_failed", "could not sign in: %s",
         collector_shown(steps->source->account, text, strlen(text), 1024, steps->arena));
-}
-
-static void keep_secret(struct aws_steps *steps, const char *text)
-{
-    if (text && strlen(text) >= MIN_SECRET_BYTES && steps->n_secrets < MAX_SECRETS)
-        steps->secrets[steps->n_secrets++] = text;
 }
 
 /* --- requests --- */
@@ -343,7 +318,7 @@ static enum err_code ask_web(struct token_grant *grant, const struct role *role,
         return failed(steps, "a web identity needs a \"roleArn\" and a \"tokenFile\"", err);
     if (secret_read(token_file, steps->arena, &token, &why)) /* anew: Kubernetes rotates it */
         return failed(steps, why.message, err);
-    keep_secret(steps, token.value);
+    mask_add(&steps->secrets, token.value);
     role_form(&form, "AssumeRoleWithWebIdentity", role, steps->arena);
     http_form_add(&form, "WebIdentityToken", token.value);
     if (ask_sts(grant, STEP_WEB, &form, err))
@@ -401,7 +376,7 @@ static enum err_code ask_container(struct token_grant *grant, struct error *err)
             err);
     if (file && secret_read(file, steps->arena, &token, &why))
         return failed(steps, why.message, err);
-    keep_secret(steps, token.value);
+    mask_add(&steps->secrets, token.value);
     if (ask_metadata(grant, STEP_CONTAINER, "GET", url, is_metadata, err))
         return err->code;
     return token.value ? add_header(grant, "Authorization", token.value, err) : ERR_OK;
@@ -439,8 +414,8 @@ static enum err_code have_keys(struct token_grant *grant, struct error *err)
     struct aws_steps *steps = grant->aws;
     int64_t life_s = LONG_TERM_LIFE_S;
 
-    keep_secret(steps, steps->keys.secret);
-    keep_secret(steps, steps->keys.token);
+    mask_add(&steps->secrets, steps->keys.secret);
+    mask_add(&steps->secrets, steps->keys.token);
     if (strpbrk(steps->keys.id, "\r\n ,/") || strpbrk(steps->keys.secret, "\r\n") ||
         (steps->keys.token && strpbrk(steps->keys.token, "\r\n")))
         return failed(steps, "the keys hold characters that no key has", err);
@@ -583,7 +558,7 @@ enum err_code aws_grant_begin(const struct aws_source *source, int64_t now_unix_
 
     *out = (struct token_grant){.aws = steps};
     steps->source = source;
-    steps->arena = arena;
+    steps->arena = steps->secrets.arena = arena;
     steps->now_unix_s = now_unix_s;
     if (source->assume.arn)
         steps->roles[steps->n_roles++] = source->assume;
@@ -797,7 +772,7 @@ enum err_code aws_grant_answer(struct token_grant *grant, const struct http_resp
         return failed(steps, "what answered at the metadata service's address is none", err);
     if (steps->now == STEP_MACHINE_ROLE)
         return ask_machine_for(grant, STEP_MACHINE_KEYS, line, err);
-    keep_secret(steps, line);
+    mask_add(&steps->secrets, line);
     steps->machine_token = line;
     return ask_machine_for(grant, STEP_MACHINE_ROLE, "", err);
 }

@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "base/limits.h"
 #include "collectors/address.h"
+#include "collectors/mask.h"
 #include "collectors/sigv4.h"
 
 #include <ctype.h>
@@ -100,24 +101,11 @@ const char *fetch_try_header(const struct fetch_try *try, const char *wanted)
     return NULL;
 }
 
-static void hide(struct fetch_try *try, const char *secret, size_t n_secret)
-{
-    char *at = try->body.bytes;
-    char *end;
-
-    if (!at || !n_secret)
-        return;
-    end = at + try->body.n_bytes;
-    while ((at = memmem(at, (size_t)(end - at), secret, n_secret))) {
-        memset(at, '*', n_secret);
-        at += n_secret;
-    }
-}
-
 /* The account's own credentials are masked wherever they are shown, but nobody else knows this one.
  * Keys to sign with have a line each, of which the first, their name, is no secret. */
 static void hide_token(struct fetch_try *try)
 {
+    struct mask mask = {.arena = arena_create()};
     const char *secret = try->token;
 
     if (try->account->sigv4 && secret)
@@ -127,9 +115,12 @@ static void hide_token(struct fetch_try *try)
 
         secret += *secret == '\n';
         n = strcspn(secret, "\n");
-        hide(try, secret, n);
+        mask_add(&mask, arena_strndup(mask.arena, secret, n));
         secret += n;
     }
+    if (mask.n_items)
+        mask_hide(&mask, try->body.bytes, try->body.n_bytes);
+    arena_free(mask.arena);
 }
 
 void fetch_try_take_reply(struct fetch_try *try, struct http_response *out)

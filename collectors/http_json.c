@@ -360,6 +360,8 @@ static enum err_code http_json_parse(const struct account *account,
 
     if (http_json_choose(account, query, &chosen, &why))
         return error_because(err, ERR_UPSTREAM, "store_error", "%s", why.message);
+    /* It is kept with the series, and constants of the request may be credentials. */
+    text = account_mask(account, text, out->arena);
     return http_json_read(account, query, &chosen, text, replies, n_replies, out, err);
 }
 

@@ -59,7 +59,8 @@ struct reader {
     struct extra *extras; /* one for each series, in the list's arena */
     size_t extras_capacity;
     size_t n_page;
-    struct strbuf notes; /* what the store could not do */
+    struct strbuf notes;         /* what the store could not do */
+    bool has_known, has_unknown; /* members of this page: an empty answer may have none at all */
     /* MQL: of this page */
     const char **keys;
     size_t n_keys, keys_capacity, n_point_kinds;
@@ -259,11 +260,28 @@ static bool end_series(struct reader *r)
 
 /* --- events --- */
 
+static void add_note(struct reader *r, struct str text)
+{
+    strbuf_puts(&r->notes, r->notes.n_bytes ? "; " : "");
+    strbuf_append(&r->notes, text.bytes, text.n_bytes);
+}
+
+static void root_member(struct reader *r, const char *key, enum json_kind kind, struct str text)
+{
+    if (strcmp(key, "error") == 0 && kind == JSON_KIND_TEXT)
+        add_note(r, text);
+    else if (strcmp(key, "nextPageToken") == 0 || strcmp(key, "unit") == 0)
+        r->has_known = true;
+    else
+        r->has_unknown = true;
+}
+
 static bool on_open(void *ctx, int place, int parent)
 {
     struct reader *r = ctx;
 
-    (void)parent;
+    if (parent == ROOT)
+        *(place == JSON_STREAM_OTHER ? &r->has_unknown : &r->has_known) = true;
     switch (place) {
     case SERIES:
         begin_series(r);
@@ -326,12 +344,12 @@ static bool on_scalar(void *ctx, int place, const char *key, enum json_kind kind
     case LABEL_VALUE:
         return add_mql_label(r, text);
     case STATUS:
-        if (strcmp(key, "message") == 0 && kind == JSON_KIND_TEXT) {
-            strbuf_puts(&r->notes, r->notes.n_bytes ? "; " : "");
-            strbuf_append(&r->notes, text.bytes, text.n_bytes);
-        }
+        if (strcmp(key, "message") == 0 && kind == JSON_KIND_TEXT)
+            add_note(r, text);
         return true;
     case ROOT:
+        root_member(r, key, kind, text);
+        return true;
     case POINT:
     case DESCRIPTOR:
     case POINT_DESCRIPTOR:
@@ -446,8 +464,11 @@ static enum err_code read_pages(const struct stackdriver_question *question,
         const struct http_response *reply = &replies[r.n_page - 1];
 
         r.n_keys = r.n_point_kinds = 0;
-        if (json_stream_read(&r.stream, (struct str){reply->body, reply->n_body_bytes}) &&
-            n_replies > 1)
+        r.has_known = r.has_unknown = false;
+        if (json_stream_read(&r.stream, (struct str){reply->body, reply->n_body_bytes}) == ERR_OK &&
+            r.has_unknown && !r.has_known && !r.notes.n_bytes)
+            (void)bad(&r, "it has no time series, but other members");
+        if (err->code && n_replies > 1)
             error_context(err, "page %zu", r.n_page);
     }
     if (!err->code)
@@ -476,6 +497,7 @@ enum err_code stackdriver_list_read(const struct stackdriver_question *question,
         {JSON_STREAM_TOP, NULL, false, ROOT},
         {ROOT, "timeSeries", true, SERIES_LIST},
         {ROOT, "executionErrors", true, ERRORS},
+        {ROOT, "error", false, STATUS},
         {ERRORS, NULL, false, STATUS},
     };
 
@@ -504,6 +526,7 @@ enum err_code stackdriver_mql_read(const struct stackdriver_question *question,
         {POINT_DESCRIPTORS, NULL, false, POINT_DESCRIPTOR},
         {ROOT, "timeSeriesData", true, SERIES_LIST},
         {ROOT, "partialErrors", true, ERRORS},
+        {ROOT, "error", false, STATUS},
         {ERRORS, NULL, false, STATUS},
     };
     struct stackdriver_question plain = *question;

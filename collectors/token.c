@@ -16,6 +16,7 @@
 #include "collectors/aws_credentials.h"
 #include "collectors/collector.h"
 #include "collectors/jwt.h"
+#include "collectors/mask.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>
@@ -42,7 +43,6 @@
 #define MAX_LIFETIME_S (31 * 86400)
 #define UNSAID_LIFETIME_S 300 /* expires_in may be left out (RFC 6749 5.1) */
 #define MAX_SCOPES 32u
-#define MIN_SECRET_BYTES 4u /* a shorter one would blank out half of every message */
 
 enum token_kind { KIND_GOOGLE, KIND_CLIENT, KIND_AWS };
 
@@ -66,8 +66,7 @@ struct token_steps {
     json_t *file;                /* the credentials, NULL: none */
     const char *subject_field;   /* where a subject token stands in a JSON reply; NULL: all of it */
     const char *impersonate_url; /* NULL: no such step */
-    const char *secrets[4];      /* not to be shown */
-    size_t n_secrets;
+    struct mask secrets;         /* not to be shown */
     bool is_metadata;
 };
 
@@ -228,36 +227,12 @@ enum err_code token_source_decode(const struct account *account, struct arena *a
 
 /* --- errors --- */
 
-static const char *without(const char *text, const char *secret, struct arena *arena)
-{
-    struct strbuf out = {0};
-    const char *found;
-    const char *copy;
-
-    while ((found = strstr(text, secret))) {
-        strbuf_append(&out, text, (size_t)(found - text));
-        strbuf_puts(&out, "***");
-        text = found + strlen(secret);
-    }
-    strbuf_puts(&out, text);
-    copy = arena_strdup(arena, out.bytes);
-    strbuf_clear(&out);
-    return copy;
-}
-
 static enum err_code failed(const struct token_steps *steps, const char *text, struct error *err)
 {
-    for (size_t i = 0; i < steps->n_secrets; i++)
-        text = without(text, steps->secrets[i], steps->arena);
+    text = mask_text(&steps->secrets, text);
     return error_because(
         err, ERR_UPSTREAM, "store_auth_failed", "could not sign in: %s",
         collector_shown(steps->source->account, text, strlen(text), 1024, steps->arena));
-}
-
-static void keep_secret(struct token_steps *steps, const char *text)
-{
-    if (strlen(text) >= MIN_SECRET_BYTES && steps->n_secrets < ARRAY_LEN(steps->secrets))
-        steps->secrets[steps->n_secrets++] = text;
 }
 
 /* --- requests --- */
@@ -375,7 +350,7 @@ static enum err_code ask_service_account(struct token_grant *grant, int64_t now_
         return err->code;
     if (jwt_sign(&claims, key, steps->arena, &assertion, &why))
         return failed(steps, why.message, err);
-    keep_secret(steps, assertion);
+    mask_add(&steps->secrets, assertion);
     http_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
     http_form_add(&form, "assertion", assertion);
     return set_form(grant, url, &form, err);
@@ -396,7 +371,7 @@ static enum err_code ask_authorized_user(struct token_grant *grant, struct error
             return err->code;
         }
         if (i > 0)
-            keep_secret(steps, value);
+            mask_add(&steps->secrets, value);
         http_form_add(&form, keys[i], value);
     }
     return set_form(grant, token_url(steps, "token_uri", GOOGLE_TOKEN_URL), &form, err);
@@ -412,7 +387,7 @@ static enum err_code ask_exchange(struct token_grant *grant, const char *subject
     if (!type)
         return err->code;
     steps->now = STEP_TOKEN;
-    keep_secret(steps, subject);
+    mask_add(&steps->secrets, subject);
     http_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
     http_form_add(&form, "requested_token_type", "urn:ietf:params:oauth:token-type:access_token");
     http_form_add(&form, "audience", audience);
@@ -514,13 +489,18 @@ static enum err_code ask_client(struct token_grant *grant, struct error *err)
 
     if (account_key_read(source->account, "clientSecret", steps->arena, &secret, &why))
         return failed(steps, why.message, err);
-    keep_secret(steps, secret.value);
+    mask_add(&steps->secrets, secret.value);
     http_form_add(&form, "grant_type", "client_credentials");
     http_form_add(&form, "client_id", source->client_id);
     http_form_add(&form, "client_secret", secret.value);
     http_form_add(&form, "scope", source->scopes);
-    json_object_foreach (params, name, value)
-        http_form_add(&form, name, json_text_of(params, name, steps->arena));
+    json_object_foreach (params, name, value) {
+        const char *text = json_text_of(params, name, steps->arena);
+
+        if (mask_name_is_secret(name))
+            mask_add(&steps->secrets, text);
+        http_form_add(&form, name, text);
+    }
     return set_form(grant, source->token_url, &form, err);
 }
 
@@ -542,7 +522,7 @@ static enum err_code ask_impersonation(struct token_grant *grant, const char *to
     }
     steps->now = STEP_IMPERSONATE;
     steps->is_metadata = false;
-    keep_secret(steps, token);
+    mask_add(&steps->secrets, token);
     if (set_request(grant, steps->impersonate_url, "application/json",
                     json_write_arena(body, steps->arena), err))
         return err->code;
@@ -624,7 +604,7 @@ enum err_code token_grant_begin(const struct token_source *source, int64_t now_u
         return aws_grant_begin(source->aws, now_unix_s, arena, out, err);
     *out = (struct token_grant){.steps = arena_new(arena, struct token_steps)};
     out->steps->source = source;
-    out->steps->arena = arena;
+    out->steps->arena = out->steps->secrets.arena = arena;
     out->steps->now = STEP_TOKEN;
     return source->kind == KIND_CLIENT ? ask_client(out, err) : ask_google(out, now_unix_s, err);
 }
