@@ -10,15 +10,15 @@
 
 #define LEAST_POINTS 3 /* with two, nothing is ever unlikely enough */
 
-static const struct t_mixture undefined = {NAN, NAN, NAN, NAN, NAN, NAN};
+static const struct t_mixture undefined = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 
-/* n points of mean `centre` whose mean has the standard error se. */
-static void mix(double centre, double se, double nu, double n_eff, double g, double alpha,
-                struct t_mixture *out)
+/* n points of mean `centre` whose mean has the standard error se, against the mean `null`. */
+static void mix(double centre, double null, double se, double nu, double n_eff, double g,
+                double alpha, struct t_mixture *out)
 {
     double a = 1 + g * n_eff;
     double r = pow(a / (alpha * alpha), 1 / (nu + 1));
-    double t = t_statistic(centre, se);
+    double t = t_statistic(centre - null, se);
     /* Twice the log of how much more likely t is; for an infinite one the limit of both terms. */
     double gain = isfinite(t * t) ? log1p(t * t / nu) - log1p(t * t / (a * nu)) : log(a);
 
@@ -26,6 +26,7 @@ static void mix(double centre, double se, double nu, double n_eff, double g, dou
     out->nu = nu;
     out->n_eff = n_eff;
     out->centre = centre;
+    out->se = se;
     out->log_e = -log(a) / 2 + (nu + 1) / 2 * gain;
     out->radius = r < a ? sqrt(nu * (r - 1) / (1 - r / a)) * se : INFINITY;
 }
@@ -33,7 +34,16 @@ static void mix(double centre, double se, double nu, double n_eff, double g, dou
 static void unscale(struct t_mixture *out, int exponent)
 {
     out->centre = ldexp(out->centre, exponent);
+    out->se = ldexp(out->se, exponent);
     out->radius = ldexp(out->radius, exponent);
+}
+
+void t_mixture_restate(const struct t_mixture *look, double null, double factor, double g,
+                       double alpha, struct t_mixture *out)
+{
+    const struct t_mixture from = *look;
+
+    mix(from.centre, null, from.se * factor, from.nu, from.n_eff, g, alpha, out);
 }
 
 void t_mixture_iid(const double *d, size_t n, double g, double alpha, struct arena *scratch,
@@ -47,7 +57,7 @@ void t_mixture_iid(const double *d, size_t n, double g, double alpha, struct are
     if (n < LEAST_POINTS)
         return;
     moments = moments_of(scale_down(d, n, exponent, scratch), n);
-    mix(moments.mean, sqrt(moments.variance / count), count - 1, count, g, alpha, out);
+    mix(moments.mean, 0, sqrt(moments.variance / count), count - 1, count, g, alpha, out);
     unscale(out, exponent);
 }
 
@@ -58,7 +68,7 @@ static void look_at(const double *d, size_t n, const struct t_mixture_settings *
     struct long_run run;
 
     long_run_variance(d, n, scratch, &run);
-    mix(run.mean, sqrt(run.omega / (double)n), (double)run.nu, run.n_eff, settings->g,
+    mix(run.mean, 0, sqrt(run.omega / (double)n), (double)run.nu, run.n_eff, settings->g,
         settings->alpha, out);
 }
 

@@ -28,6 +28,7 @@ struct t_mixture {
     double t, nu, n_eff;
     double log_e;
     double centre; /* mean of d */
+    double se;     /* of the mean */
     double radius; /* of the interval for it; may be infinite */
 };
 
@@ -53,6 +54,11 @@ struct t_mixture_settings {
 void t_mixture_look(const double *x, const double *y, size_t t,
                     const struct t_mixture_settings *settings, struct arena *scratch,
                     struct t_mixture *out);
+
+/* The same look with another "no difference" than 0 (T = (mean(d) - null) / se), and with standard
+ * errors `factor` times as large. The centre stays, as does what is NaN. */
+void t_mixture_restate(const struct t_mixture *look, double null, double factor, double g,
+                       double alpha, struct t_mixture *out);
 
 struct t_mixture_sequence {
     struct t_mixture *looks; /* at t = first_look, first_look + 1 .. n; in `scratch` */
