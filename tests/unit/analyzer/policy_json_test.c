@@ -29,7 +29,8 @@ static enum err_code read_settings(const char *settings, struct metric_policy *o
                                "analysisConfigurations", "never looked at", "name", "m", "groups",
                                "g", "analysisConfigurations", parse(settings), "classifier");
     json_t *thresholds = parse(THRESHOLDS);
-    enum err_code rc = judge_input_from_json(config, thresholds, judge_find(JUDGE_DEFAULT_NAME), &pair, 1, arena, &input, err);
+    enum err_code rc = judge_input_from_json(config, thresholds, judge_find(JUDGE_DEFAULT_NAME),
+                                             &pair, 1, arena, &input, err);
 
     if (rc == ERR_OK) {
         *out = input.policies[0];
@@ -177,7 +178,8 @@ static void config_errors(void **state)
 
         row("%s", rows[i].message);
         assert_int_equal(ERR_INVALID,
-                         judge_input_from_json(config, thresholds, judge_find(JUDGE_DEFAULT_NAME), &pair, 1, arena, &got, &err));
+                         judge_input_from_json(config, thresholds, judge_find(JUDGE_DEFAULT_NAME),
+                                               &pair, 1, arena, &got, &err));
         assert_string_equal(rows[i].message, err.message);
         assert_int_equal(41, got.n_pairs);
         arena_free(arena);
@@ -196,7 +198,9 @@ static void weights_are_numbers_or_texts_of_numbers(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(ERR_OK, judge_input_from_json(config, thresholds, judge_find(JUDGE_DEFAULT_NAME), NULL, 0, arena, &got, &err));
+    assert_int_equal(ERR_OK,
+                     judge_input_from_json(config, thresholds, judge_find(JUDGE_DEFAULT_NAME), NULL,
+                                           0, arena, &got, &err));
     assert_int_equal(2, got.score->n_weights);
     assert_string_equal("a", got.score->weights[0].group);
     assert_near(60, got.score->weights[0].weight, 0);
