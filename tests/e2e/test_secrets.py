@@ -135,6 +135,7 @@ def accounts_of(vault, url, host, folder):
     promql = {"customInlineTemplate": 'PromQL:x{v="${scope}"}'}
     graphite = {"metricName": "a.$scope"}
     influx = {"metricName": "cpu", "fields": ["x"]}
+    new_relic = {"applicationKey": "1", "defaultScopeKey": "v"}
     stackdriver = {"metricType": "custom.googleapis.com/x", "resourceType": "global"}
     request = {"reply": {"error": ["/error"], "series": "", "points": {"shape": "pairs", "at": "/x"}, "timeUnit": "s"}}
     at = {"endpoint": {"baseUrl": url}}
@@ -146,7 +147,8 @@ def accounts_of(vault, url, host, folder):
         "bearer-file": ("prometheus", {**at, "bearerTokenFile": planted_file("b")}, promql),
         "in-url": ("prometheus", {"endpoint": {"baseUrl": f"http://u:{vault.plant('')}@{host}/x"}}, promql),
         "headers": ("prometheus", {**at, "headers": {
-            "X-Key": vault.plant(), "Cookie": "session=" + vault.plant(), "X-File": "file:" + planted_file("h")}}, promql),
+            "X-Key": vault.plant(), "Cookie": "session=" + vault.plant(),
+            "X-File": "file:" + planted_file("h")}}, promql),
         "query": ("prometheus", {**at, "queryParams": {"api_key": vault.plant(), "dedup": "true"}}, promql),
         "post": ("prometheus", {**at, "method": "POST", "queryParams": {"token": vault.plant()}}, promql),
         "oauth2": ("prometheus", {**at, "oauth2": {
@@ -164,11 +166,12 @@ def accounts_of(vault, url, host, folder):
         "tls": ("prometheus", {"endpoint": {"baseUrl": f"https://{host}"}, "tls": {
             "certFile": str(folder / "none.pem"), "keyFile": str(folder / "none.pem"), "keyPassword": vault.plant()}},
             promql),
-        "datadog": ("datadog", {**at, "apiKey": vault.plant(), "applicationKey": vault.plant()}, {"metricName": "avg:x"}),
+        "datadog": ("datadog", {**at, "apiKey": vault.plant(), "applicationKey": vault.plant()},
+                    {"metricName": "avg:x"}),
         "datadog-2": ("datadog", {**at, "apiVersion": "v2", "apiKeyFile": planted_file("dd"),
                                   "applicationKey": vault.plant()}, {"metricName": "avg:x"}),
-        "newrelic": ("newrelic", {**at, "apiKey": vault.plant(), "applicationKey": "1", "defaultScopeKey": "v"}, {"select": "count(*) FROM T"}),
-        "nerdgraph": ("newrelic", {**at, "api": "nerdgraph", "userKey": vault.plant(), "applicationKey": "1", "defaultScopeKey": "v"},
+        "newrelic": ("newrelic", {**at, "apiKey": vault.plant(), **new_relic}, {"select": "count(*) FROM T"}),
+        "nerdgraph": ("newrelic", {**at, "api": "nerdgraph", "userKey": vault.plant(), **new_relic},
                       {"select": "count(*) FROM T"}),
         "signalfx": ("signalfx", {**at, "accessToken": vault.plant(), "defaultScopeKey": "v"}, {"metricName": "x"}),
         "graphite": ("graphite", {**at, "username": "u", "password": vault.plant()}, graphite),

@@ -7,13 +7,15 @@ import hmac
 import http.server
 import json
 import os
+import re
 import threading
 import urllib.parse
 
 import pytest
 
-from conftest import T0, WINDOW, one_metric_config, run_cli, scope, canary_request
+from conftest import T0, TOP, WINDOW, one_metric_config, run_cli, scope, canary_request
 from test_hosted_stores import START, N_POINTS, check_failure, check_verdicts, fetched, iso, settings, values
+from test_hosted_stores import service_account  # noqa: F401  (a fixture)
 
 
 def csv_text():
@@ -274,3 +276,99 @@ def test_a_store_that_the_account_describes(body_store, start_serinus):
     assert dry.startswith("POST api/query?arrays=false\n\n{") and '"metric":"a\\"b"' in dry
     body_store.answer = lambda *_: (200, {"error": {"message": "no such metric, described-key-1"}})
     check_failure(service, config, "no such metric, ***", ["described-key-1"])
+
+
+# --- the example of every store, on what such stores have said ---
+
+def recorded(name):
+    with open(os.path.join(TOP, "fixtures/replies", name), "rb") as source:
+        return source.read()
+
+
+def cloudwatch_recording(path, body):
+    """By what is asked for: a metric, metric math, Metrics Insights."""
+    wanted = [query for query in json.loads(body)["MetricDataQueries"] if query["ReturnData"]]
+    if wanted[0]["Id"] == "e1":
+        return recorded("cloudwatch/03-math-expression.response.json")
+    return recorded("cloudwatch/01-metric-stat.response.json").replace(b'"m1"', json.dumps(wanted[0]["Id"]).encode())
+
+
+def stackdriver_recording(path, body):
+    if path == "/token":
+        return recorded("stackdriver/20-oauth-token.response.json")
+    if "query_range" in path:
+        return recorded("prometheus/01-paved-gce-instance.response.json")
+    return recorded("stackdriver/02-list-reduced-gauge.response.json")
+
+
+def always(name):
+    return lambda path, body: recorded(name)
+
+
+# Example: what answers, the recording's window (minutes from the start of 2026 on, or both ends), the scopes.
+EXAMPLES = {
+    "atlas": (always("atlas/01-two-series-chunked-in-time.response.txt"), 6, "v41", "v42"),
+    "canary": (always("prometheus/01-paved-gce-instance.response.json"), 30, "v41", "v42"),
+    "cloudwatch": (cloudwatch_recording, 5, "v41", "v42"),
+    "datadog": (always("datadog/01-v1-query-single.response.json"), "2022-01-05T00:55:00Z 2022-01-06T00:55:00Z",
+                "version:v41", "version:v42"),
+    "file": (None, 5, "canary", "canary"),  # the two sides of the recording differ
+    "graphite": (always("graphite/01-single.response.json"), 10, "v41", "v42"),
+    "http-json": (always("http-json/01-opentsdb-map.response.json"), 5, "v41", "v42"),
+    "influxdb": (always("influxdb/01-two-fields.response.json"), 5, "sg:v41", "sg:v42"),
+    "newrelic": (always("newrelic/20-nerdgraph.response.json"), 5, "v41", "v42"),
+    "signalfx": (always("signalfx/02-ok.response.txt"), 5, "v41", "v42"),
+    "stackdriver": (stackdriver_recording, 5, "v41", "v42"),
+    "wavefront": (always("wavefront/03-gap.response.json"), 6, "g=v41", "g=v42"),
+}
+
+
+def example_account(name, url, folder, service_account):
+    """The account in the example's comment, but for where it is and its credentials."""
+    with open(os.path.join(TOP, "examples", name + ".yml"), encoding="utf-8") as source:
+        comment = [line[2:] for line in source if line.startswith("# ")]
+    if name == "canary":
+        return f"accounts: [{{name: p, type: prometheus, url: '{url}'}}]\n"
+    lines = comment[comment.index("accounts:\n"):]
+    text = "".join(line for i, line in enumerate(lines) if i == 0 or re.match(" {1,20}[^ ]", line))
+    text = re.sub(r"(endpoint|backendsJsonBaseUrl): .*\n", f"url: {url}\n", text, count=1)
+    if name == "file":
+        rows = recorded("file/01-csv-canary.response.csv")
+        (folder / "run.csv").write_bytes(rows.replace(b"http_errors", b"latency") + rows.replace(
+            b"http_errors", b"http_errors_total").partition(b"\n")[2])
+        return text.replace("/var/lib/serinus", str(folder))
+    if f"url: {url}" not in text:
+        text += f"    url: {url}\n"
+    if name == "cloudwatch":
+        text += "    accessKeyId: AKIAEXAMPLE\n    secretAccessKey: example\n"
+    text = text.replace("/etc/serinus/google.json", service_account(url + "/token"))
+    for secret in re.findall(r"/etc/serinus/(\S+)", text):
+        (folder / secret).write_text("not-a-real-credential\n")
+        (folder / secret).chmod(0o600)
+    return text.replace("/etc/serinus", str(folder))
+
+
+@pytest.mark.smoke
+def test_there_is_a_recording_for_every_example():
+    assert set(EXAMPLES) == {name[:-len(".yml")] for name in os.listdir(os.path.join(TOP, "examples"))
+                             if name.endswith(".yml")}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_canary_from_the_example(name, body_store, tmp_path, service_account):
+    """Both sides are told the same, so it passes."""
+    answer, window, *scopes = EXAMPLES[name]
+    body_store.answer = lambda method, path, headers, body: (200, answer(path, body))
+    if isinstance(window, int):
+        window = f"2026-01-01T00:00:00Z 2026-01-01T00:{window:02d}:00Z"
+    start, end = window.split()
+    accounts = tmp_path / "accounts.yml"
+    accounts.write_text(example_account(name, body_store.url, tmp_path, service_account))
+    accounts.chmod(0o600)
+    done = run_cli("run", "-f", os.path.join(TOP, "examples", name + ".yml"), "--accounts", accounts,
+                   "--location", "eu", "--baseline", scopes[0], "--canary", scopes[1], "--start", start,
+                   "--end", end, "-o", "json", environment=AWS)
+    assert done.returncode == 0, done.stdout + done.stderr + accounts.read_text()
+    report = json.loads(done.stdout)
+    assert report["verdict"] == "pass", report
+    assert len(body_store.requests) >= (0 if name == "file" else 4)
