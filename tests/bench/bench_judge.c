@@ -95,7 +95,9 @@ static void judge_all(const struct metric_pair *pairs, size_t n_pairs)
                                              .groups = groups,
                                              .n_groups = 1};
     if (judge_run(judge_find(JUDGE_DEFAULT_NAME),
-                  &(struct judge_input){pairs, n_pairs, policies, &score}, arena, &result, &err)) {
+                  &(struct judge_input){
+                      .pairs = pairs, .n_pairs = n_pairs, .policies = policies, .score = &score},
+                  arena, &result, &err)) {
         fprintf(stderr, "%s\n", err.message);
         exit(1);
     }

@@ -62,9 +62,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int k = 0; k < 2; k++) {
         struct error err = {0};
 
-        rc[k] =
-            judge_run(judge_find(JUDGE_DEFAULT_NAME),
-                      &(struct judge_input){&pair, 1, &policy, &score}, arena, &results[k], &err);
+        rc[k] = judge_run(judge_find(JUDGE_DEFAULT_NAME),
+                          &(struct judge_input){
+                              .pairs = &pair, .n_pairs = 1, .policies = &policy, .score = &score},
+                          arena, &results[k], &err);
     }
     if (rc[0] != rc[1])
         abort();

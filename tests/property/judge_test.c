@@ -186,9 +186,11 @@ static struct judge_result judge_samples(const struct samples *s, struct metric_
     pair->sides[SIDE_EXPERIMENT].n_values = s->n;
     pair->sides[SIDE_CONTROL].values = s->y;
     pair->sides[SIDE_CONTROL].n_values = s->m;
-    assert_int_equal(ERR_OK, judge_run(judge_find(JUDGE_DEFAULT_NAME),
-                                       &(struct judge_input){pair, 1, &policy, &score}, arena,
-                                       &result, &err));
+    assert_int_equal(
+        ERR_OK, judge_run(judge_find(JUDGE_DEFAULT_NAME),
+                          &(struct judge_input){
+                              .pairs = pair, .n_pairs = 1, .policies = &policy, .score = &score},
+                          arena, &result, &err));
     return result;
 }
 

@@ -47,7 +47,8 @@ static const struct metric_result results[] = {
 };
 static const struct group_score groups[] = {{"Latency", 100, true}, {"Errors", 0, true}};
 static const struct group_weight weights[] = {{"Errors", 50}};
-static const struct score_policy policy = {95, 75, weights, 1};
+static const struct score_policy policy = {
+    .pass = 95, .marginal = 75, .weights = weights, .n_weights = 1};
 
 static struct judge_result failed(void)
 {

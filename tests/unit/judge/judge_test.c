@@ -223,9 +223,12 @@ static struct metric_result judge_one(const struct metric_policy *policy, const 
 
     with_groups.groups = groups;
     with_groups.n_groups = 1;
-    assert_int_equal(ERR_OK, judge_run(judge_find(JUDGE_DEFAULT_NAME),
-                                       &(struct judge_input){&pair, 1, &with_groups, &score}, arena,
-                                       &result, &err));
+    assert_int_equal(
+        ERR_OK,
+        judge_run(judge_find(JUDGE_DEFAULT_NAME),
+                  &(struct judge_input){
+                      .pairs = &pair, .n_pairs = 1, .policies = &with_groups, .score = &score},
+                  arena, &result, &err));
     assert_int_equal(1, result.n_results);
     return result.results[0];
 }
@@ -321,9 +324,12 @@ static void judge_refuses_a_bad_outlier_factor(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(ERR_INVALID, judge_run(judge_find(JUDGE_DEFAULT_NAME),
-                                            &(struct judge_input){&pair, 1, &policy, &score}, arena,
-                                            &result, &err));
+    assert_int_equal(
+        ERR_INVALID,
+        judge_run(judge_find(JUDGE_DEFAULT_NAME),
+                  &(struct judge_input){
+                      .pairs = &pair, .n_pairs = 1, .policies = &policy, .score = &score},
+                  arena, &result, &err));
     assert_string_equal("metric \"cpu\"", err.context);
     arena_free(arena);
 }
