@@ -6,6 +6,7 @@
 #include <math.h>
 
 #define LOG_RATIO_MOST 12.0 /* a ratio of 160,000: beyond it the interval is open */
+#define GRID_ROUNDING 1e-9
 
 struct poisson_mixture {
     struct arena *arena;
@@ -19,13 +20,17 @@ struct poisson_mixture {
     size_t n, capacity;
 };
 
+/* On the alarm's side of the margin. The grid's points carry rounding: one that is meant to lie on
+ * the margin is not beyond it. */
 static bool is_kept(double delta, const struct poisson_mixture_settings *settings)
 {
+    double beyond = delta - settings->margin;
+
     switch (settings->direction) {
     case DIRECTION_INCREASE:
-        return delta > settings->margin;
+        return beyond > GRID_ROUNDING;
     case DIRECTION_DECREASE:
-        return delta < settings->margin;
+        return beyond < -GRID_ROUNDING;
     case DIRECTION_EITHER:
         break;
     }
