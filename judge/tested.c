@@ -78,6 +78,7 @@ static bool test_window(const struct judge_type *judge, const struct test_input 
         return false;
     input.pair = window;
     input.arms = &arms;
+    fill_report(&input, &report);
     judge->test(&input, scratch, scratch, &report);
     if (report.decision != DECISION_UNDECIDED || !isfinite(report.statistic))
         return false;

@@ -1,0 +1,111 @@
+/* The road of a test: earlier windows in which nothing had changed make it as careful as the metric
+ * deserves. */
+#include "judge/judge.h"
+
+#include "judge/stats/random.h"
+#include "tests/support.h"
+
+#include <math.h>
+
+#define N_POINTS 60
+#define N_WINDOWS 12
+#define SHIFT 0.5 /* uniform noise on [0, 1) */
+
+struct story {
+    struct metric_pair now, windows[N_WINDOWS];
+};
+
+static struct metric_pair pair_of(double shift, uint64_t *state, struct arena *arena)
+{
+    struct metric_pair pair = {.name = "m", .id = "id"};
+
+    for (int side = 0; side < N_SIDES; side++) {
+        double *values = arena_array(arena, double, N_POINTS);
+
+        for (size_t i = 0; i < N_POINTS; i++)
+            values[i] = 7 + (double)(random_next(state) >> 11) * 0x1p-53 +
+                        (side == SIDE_EXPERIMENT ? shift : 0);
+        pair.sides[side] =
+            (struct pair_side){.values = values, .n_values = N_POINTS, .step_ms = 60000};
+    }
+    return pair;
+}
+
+/* Judge a shifted canary, with windows in which the sides differ by `shift` as well. */
+static const struct metric_result *judge_with(size_t n_windows, double shift, struct arena *arena)
+{
+    static const char *const groups[] = {"g"};
+    static const struct score_policy score = {.pass = 95, .marginal = 75};
+    struct story *story = arena_new(arena, struct story);
+    struct judge_result *result = arena_new(arena, struct judge_result);
+    struct metric_policy *policy = arena_new(arena, struct metric_policy);
+    struct pair_history history = {story->windows, n_windows, NULL};
+    struct judge_input input = {&story->now, 1, policy, &history, &score, false};
+    struct error err = {0};
+    uint64_t state = 20261122;
+
+    *policy = (struct metric_policy){.allowed_increase = 1,
+                                     .allowed_decrease = 1,
+                                     .groups = groups,
+                                     .n_groups = 1,
+                                     .options = judge_options_default};
+    story->now = pair_of(SHIFT, &state, arena);
+    for (size_t i = 0; i < n_windows; i++)
+        story->windows[i] = pair_of(i % 2 ? shift : -shift, &state, arena);
+    assert_int_equal(judge_run(judge_find("RobustRank-v1.0"), &input, arena, result, &err), ERR_OK);
+    return &result->results[0];
+}
+
+static void quiet_windows_leave_the_test_alone(void **state)
+{
+    struct arena *arena = arena_create();
+    const struct metric_result *result = judge_with(N_WINDOWS, 0, arena);
+
+    (void)state;
+    assert_int_equal(result->classification, CLASS_HIGH);
+    assert_int_equal(result->report->calibration.n_windows, N_WINDOWS);
+    assert_true(result->report->calibration.factor < 2);
+    arena_free(arena);
+}
+
+static void a_metric_that_always_differs_is_not_blamed_for_it(void **state)
+{
+    struct arena *arena = arena_create();
+    const struct metric_result *plain = judge_with(0, SHIFT, arena);
+    const struct metric_result *result = judge_with(N_WINDOWS, SHIFT, arena);
+    const struct calibration_report *calibration = &result->report->calibration;
+
+    (void)state;
+    assert_int_equal(plain->classification, CLASS_HIGH);
+    assert_int_equal(plain->report->calibration.n_windows, 0);
+    assert_int_equal(result->classification, CLASS_PASS);
+    assert_int_equal(calibration->n_windows, N_WINDOWS);
+    assert_near(1, calibration->false_alarm_rate, 0);
+    assert_true(calibration->factor > 3);
+    assert_near(plain->report->statistic / calibration->factor, result->report->statistic, 1e-12);
+    assert_int_equal(result->report->n_warnings, 1);
+    assert_string_equal(result->report->warnings[0].code, "unreliableMetric");
+    arena_free(arena);
+}
+
+static void too_few_windows_say_nothing(void **state)
+{
+    struct arena *arena = arena_create();
+    const struct metric_result *result = judge_with(9, SHIFT, arena);
+
+    (void)state;
+    assert_int_equal(result->classification, CLASS_HIGH);
+    assert_int_equal(result->report->calibration.n_windows, 0);
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quiet_windows_leave_the_test_alone),
+        cmocka_unit_test(a_metric_that_always_differs_is_not_blamed_for_it),
+        cmocka_unit_test(too_few_windows_say_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
