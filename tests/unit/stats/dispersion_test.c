@@ -105,7 +105,7 @@ static double count_of(uint64_t *seed, int n, double p)
     int count = 0;
 
     for (int i = 0; i < n; i++)
-        count += random_below(seed, 1 << 30) < p * (1 << 30);
+        count += (double)random_below(seed, 1 << 30) < p * (1 << 30);
     return count;
 }
 
