@@ -98,3 +98,36 @@ enum err_code bundle_decode(json_t *json, struct arena *arena, struct bundle *ou
                          "the bundle has neither \"metricSets\" nor \"metricSetPairList\"");
     return ERR_OK;
 }
+
+/* Pairs made from the sets again take the ids that were recorded. */
+static void keep_ids(const struct bundle *bundle, struct judgement *judgement)
+{
+    for (size_t i = 0; i < judgement->n_pairs; i++) {
+        struct metric_pair *pair = &judgement->pairs[i];
+
+        for (size_t k = 0; k < bundle->n_pairs; k++)
+            if (strcmp(bundle->pairs[k].name, pair->name) == 0 &&
+                tag_map_equal(&bundle->pairs[k].tags, &pair->tags)) {
+                pair->id = bundle->pairs[k].id;
+                break;
+            }
+    }
+}
+
+enum err_code bundle_mix(const char *seed, const struct bundle *bundle, struct arena *arena,
+                         struct judgement *out, struct error *err)
+{
+    struct metric_set_list sets[N_SIDES] = {{.arena = arena}, {.arena = arena}};
+
+    if (bundle->n_sets == 0) {
+        out->pairs = bundle->pairs;
+        out->n_pairs = bundle->n_pairs;
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < bundle->n_sets; i++)
+        *metric_set_list_add(&sets[bundle->sets[i].side]) = bundle->sets[i].set;
+    if (judgement_mix(seed, bundle->config, sets, arena, out, err))
+        return err->code;
+    keep_ids(bundle, out);
+    return ERR_OK;
+}

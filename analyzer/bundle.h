@@ -4,6 +4,7 @@
 #define ANALYZER_BUNDLE_H
 
 #include "analyzer/codec/metric_set_pb.h"
+#include "analyzer/judgement.h"
 #include "base/json.h"
 
 struct bundle {
@@ -22,5 +23,10 @@ json_t *bundle_json(const struct bundle *bundle);
  * Errors: ERR_INVALID with pointer. */
 MUST_CHECK enum err_code bundle_decode(json_t *json, struct arena *arena, struct bundle *out,
                                        struct error *err);
+
+/* Its pairs, made from the metric sets again where there are some; they keep the ids that were
+ * recorded. Errors: those of judgement_mix(). */
+MUST_CHECK enum err_code bundle_mix(const char *seed, const struct bundle *bundle,
+                                    struct arena *arena, struct judgement *out, struct error *err);
 
 #endif

@@ -51,6 +51,34 @@ int cli_write_json(const struct cli_command *command, const json_t *json, const 
     return exit_code;
 }
 
+int cli_check_report_output(const struct cli_command *command, const struct cli_args *args)
+{
+    const char *output = cli_value(args, "output");
+
+    if (!output || strcmp(output, "table") == 0 || strcmp(output, "json") == 0 ||
+        strncmp(output, "json=", strlen("json=")) == 0)
+        return EXIT_PASS;
+    return cli_fail(command, EXIT_USAGE, "-o must be table, json or json=FILE, not \"%.40s\"",
+                    output);
+}
+
+int cli_write_report(const struct cli_command *command, const struct cli_args *args,
+                     const json_t *report,
+                     void (*as_text)(const json_t *report, struct strbuf *out))
+{
+    const char *output = cli_value(args, "output");
+    const char *file = output ? strchr(output, '=') : NULL;
+    struct strbuf text = {0};
+    int exit_code;
+
+    if (output && strcmp(output, "table") != 0)
+        return cli_write_json(command, report, file ? file + 1 : NULL);
+    as_text(report, &text);
+    exit_code = cli_write_text(command, strbuf_view(&text), NULL);
+    strbuf_clear(&text);
+    return exit_code;
+}
+
 void cli_put_shown(struct strbuf *out, const char *text)
 {
     for (const char *c = text; *c; c++)

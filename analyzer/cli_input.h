@@ -17,6 +17,13 @@ int cli_write_text(const struct cli_command *command, struct str text, const cha
 /* The same for a document, indented. */
 int cli_write_json(const struct cli_command *command, const json_t *json, const char *path);
 
+/* The same as -o says: table (the default, by `as_text`), json, or json=FILE. */
+int cli_write_report(const struct cli_command *command, const struct cli_args *args,
+                     const json_t *report,
+                     void (*as_text)(const json_t *report, struct strbuf *out));
+/* 0, or 64 after saying what -o may be there. */
+int cli_check_report_output(const struct cli_command *command, const struct cli_args *args);
+
 /* Append text from outside as one line of a terminal may have it: control characters are "?". */
 void cli_put_shown(struct strbuf *out, const char *text);
 

@@ -29,39 +29,6 @@ struct replay {
     json_t *thresholds;
 };
 
-/* Pairs made from the sets again take the ids that were recorded. */
-static void keep_ids(struct replay *replay)
-{
-    for (size_t i = 0; i < replay->judgement.n_pairs; i++) {
-        struct metric_pair *pair = &replay->judgement.pairs[i];
-
-        for (size_t k = 0; k < replay->bundle.n_pairs; k++)
-            if (strcmp(replay->bundle.pairs[k].name, pair->name) == 0 &&
-                tag_map_equal(&replay->bundle.pairs[k].tags, &pair->tags)) {
-                pair->id = replay->bundle.pairs[k].id;
-                break;
-            }
-    }
-}
-
-static enum err_code mix(struct replay *replay, struct error *err)
-{
-    struct metric_set_list sets[N_SIDES] = {{.arena = replay->arena}, {.arena = replay->arena}};
-    struct bundle *bundle = &replay->bundle;
-
-    if (bundle->n_sets == 0) {
-        replay->judgement.pairs = bundle->pairs;
-        replay->judgement.n_pairs = bundle->n_pairs;
-        return ERR_OK;
-    }
-    for (size_t i = 0; i < bundle->n_sets; i++)
-        *metric_set_list_add(&sets[bundle->sets[i].side]) = bundle->sets[i].set;
-    if (judgement_mix(replay->path, bundle->config, sets, replay->arena, &replay->judgement, err))
-        return err->code;
-    keep_ids(replay);
-    return ERR_OK;
-}
-
 static void use_judge(struct replay *replay, const char *name)
 {
     json_t *config = json_keep(json_deep_copy(replay->bundle.config), replay->arena);
@@ -83,7 +50,8 @@ static enum err_code judge_again(const struct cli_command *self, const struct cl
         if (cli_thresholds(self, args, json_object_get(replay->bundle.request, "thresholds"),
                            replay->bundle.config, &replay->thresholds, err) == ERR_OK) {
             json_keep(replay->thresholds, replay->arena);
-            if (mix(replay, err) == ERR_OK)
+            if (bundle_mix(replay->path, &replay->bundle, replay->arena, &replay->judgement, err) ==
+                ERR_OK)
                 (void)(judgement_judge(replay->bundle.config, replay->thresholds, replay->arena,
                                        &replay->judgement, err) == ERR_OK);
         }

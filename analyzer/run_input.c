@@ -74,6 +74,16 @@ static json_t *judge_of(json_t *config)
     return judge;
 }
 
+/* A month of points must stay at its minutes, gaps included, whatever the account says. */
+static void keep_gaps(struct run_input *input)
+{
+    struct account *strict = arena_new(input->arena, struct account);
+
+    *strict = *input->account;
+    strict->strict_series = true;
+    input->account = strict;
+}
+
 /* --pairing, put where the config has it. */
 static enum err_code set_pairing(const struct run_input *input, struct error *err)
 {
@@ -109,6 +119,9 @@ static enum err_code read_config(struct run_input *input, const char *file, stru
     else
         json_keep(input->config, input->arena);
     json_decref(config);
+    input->own_judge = err->code ? NULL : json_object_get(input->config, "judge");
+    if (input->own_judge)
+        json_keep(json_incref((json_t *)input->own_judge), input->arena);
     if (!err->code && cli_value(input->args, "judge"))
         json_object_set_new(input->config, "judge",
                             json_pack("{ss}", "name", cli_value(input->args, "judge")));
@@ -162,14 +175,19 @@ enum err_code run_input_read(struct run_input *input, const char *config_file, b
                              const char *default_last, struct error *err)
 {
     const char *timeout = cli_value(input->args, "timeout");
+    const struct run_request_rules rules = {.default_last = default_last,
+                                            .may_be_one_scope = input->is_history};
     json_t *request;
 
     input->timeout_s = TIMEOUT_DEFAULT_S;
     if (timeout && duration_parse(timeout, &input->timeout_s, err))
         return error_context(err, "--timeout");
     if (read_config(input, config_file, err) || choose_metrics(input, err) ||
-        find_account(input, err) ||
-        run_request_build(input->args, input->config, clock_wall_ns(), default_last, &request, err))
+        find_account(input, err))
+        return err->code;
+    if (input->is_history)
+        keep_gaps(input);
+    if (run_request_build(input->args, input->config, clock_wall_ns(), &rules, &request, err))
         return err->code;
     json_keep(request, input->arena);
     if (set_thresholds(input, request, is_judged, err) ||
@@ -185,19 +203,21 @@ void run_input_clear(struct run_input *input)
     input->settings = NULL;
 }
 
-static void show_progress(const struct run_input *input, size_t n_fetched, int64_t started_mono_ms,
+static void show_progress(const struct run_input *input, size_t n_done, int64_t started_mono_ms,
                           bool is_last)
 {
+    size_t n = input->n_to_do ? input->n_to_do : N_SIDES * input->plan->n_metrics;
+
     if (cli_has(input->args, "quiet") || !isatty(STDERR_FILENO))
         return;
     if (is_last)
         fputs("\r\033[K", stderr);
     else
-        fprintf(stderr, "\rfetching %zu/%zu · %.1f s", n_fetched, N_SIDES * input->plan->n_metrics,
+        fprintf(stderr, "\r%s %zu/%zu · %.1f s", input->n_to_do ? "judging" : "fetching", n_done, n,
                 (double)(clock_mono_ms() - started_mono_ms) / MS_PER_S);
 }
 
-int run_await(const struct run_input *input, sem_t *ended, size_t (*n_fetched)(const void *ctx),
+int run_await(const struct run_input *input, sem_t *ended, size_t (*n_done)(const void *ctx),
               void (*cancel)(void *ctx), void *ctx)
 {
     int64_t started_mono_ms = clock_mono_ms();
@@ -218,7 +238,7 @@ int run_await(const struct run_input *input, sem_t *ended, size_t (*n_fetched)(c
             exit_code = EXIT_BY_SIGNAL + interrupted;
             cancel(ctx);
         }
-        show_progress(input, n_fetched(ctx), started_mono_ms, false);
+        show_progress(input, n_done(ctx), started_mono_ms, false);
     }
     show_progress(input, 0, started_mono_ms, true);
     return exit_code;

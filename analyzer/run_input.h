@@ -40,6 +40,10 @@ struct run_input {
     struct execution_request *request;
     struct canary_plan *plan;
     int64_t timeout_s;
+    const json_t *own_judge; /* of the config, before --judge; may be NULL */
+    bool is_history;         /* set before run_input_read(): a long window, in which gaps are kept,
+                                and one scope is enough (run_request.h) */
+    size_t n_to_do;          /* judgements that run_await() waits for; 0: it waits for the queries */
 };
 
 /* Read what the flags and `config_file` say, and plan it. `self`, `args` and `arena` are set by the
@@ -59,7 +63,7 @@ void run_catch_signals(void);
 
 /* Wait until `ended` is posted, with progress on a terminal; a signal cancels, and the wait goes on
  * until what was cancelled has ended. Returns 0, or the exit code the signal means. */
-int run_await(const struct run_input *input, sem_t *ended, size_t (*n_fetched)(const void *ctx),
+int run_await(const struct run_input *input, sem_t *ended, size_t (*n_done)(const void *ctx),
               void (*cancel)(void *ctx), void *ctx);
 
 #endif

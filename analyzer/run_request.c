@@ -36,6 +36,12 @@ static enum err_code flag_duration(const struct cli_args *args, const char *name
     return err->code;
 }
 
+/* `serinus backtest` and `plan` say --since DUR --until TIME for --last and --end. */
+static const char *flag_given(const struct cli_args *args, const char *name, const char *other_name)
+{
+    return cli_value(args, name) ? name : other_name;
+}
+
 /* --start/--end, or --last back from --end, which is now unless given. An end of "now" is cut down
  * to a whole step, so that the last point is one the store has. */
 static enum err_code flag_window(const struct cli_args *args, int64_t now_unix_ns, int64_t step_s,
@@ -44,8 +50,9 @@ static enum err_code flag_window(const struct cli_args *args, int64_t now_unix_n
     int64_t last_s;
 
     if (flag_time(args, "start", now_unix_ns, &out->has_start, &out->start_unix_ns, err) ||
-        flag_time(args, "end", now_unix_ns, &out->has_end, &out->end_unix_ns, err) ||
-        flag_duration(args, "last", 0, &last_s, err))
+        flag_time(args, flag_given(args, "end", "until"), now_unix_ns, &out->has_end,
+                  &out->end_unix_ns, err) ||
+        flag_duration(args, flag_given(args, "last", "since"), 0, &last_s, err))
         return err->code;
     if (out->has_start && last_s)
         return error_because(err, ERR_INVALID, "usage", "--start and --last exclude each other");
@@ -102,8 +109,11 @@ static enum err_code set_side(json_t *scope, const struct cli_args *args, const 
 {
     bool is_baseline = strcmp(side, "baseline") == 0;
     const char *location = cli_value(args, is_baseline ? "baseline-location" : "canary-location");
+    const char *name = cli_value(args, side);
 
-    json_set_text(scope, "scope", cli_value(args, side));
+    if (!name && !cli_value(args, "request"))
+        name = cli_value(args, "baseline"); /* one scope */
+    json_set_text(scope, "scope", name);
     json_set_text(scope, "location", location ? location : cli_value(args, "location"));
     if (window->has_start)
         set_instant(scope, "start", window->start_unix_ns - offset_s * NS_PER_S);
@@ -151,20 +161,26 @@ static enum err_code set_scopes(json_t *request, const struct cli_args *args, co
 }
 
 enum err_code run_request_build(const struct cli_args *args, const json_t *config,
-                                int64_t now_unix_ns, const char *default_last, json_t **out,
-                                struct error *err)
+                                int64_t now_unix_ns, const struct run_request_rules *rules,
+                                json_t **out, struct error *err)
 {
     const char *file = cli_value(args, "request");
     struct window window = {0};
     json_t *request;
     int64_t step_s;
 
-    if (!file && (!cli_value(args, "baseline") || !cli_value(args, "canary")))
+    if (!file && rules->may_be_one_scope && !cli_value(args, "baseline"))
+        return error_because(err, ERR_INVALID, "usage",
+                             "name the scope with --baseline SCOPE, a second one that ran the same "
+                             "version with --canary SCOPE, or give a --request FILE");
+    if (!file && !rules->may_be_one_scope &&
+        (!cli_value(args, "baseline") || !cli_value(args, "canary")))
         return error_because(err, ERR_INVALID, "usage",
                              "name both sides with --baseline SCOPE and --canary SCOPE, or give a "
                              "--request FILE");
     if (flag_duration(args, "step", STEP_DEFAULT_S, &step_s, err) ||
-        flag_window(args, now_unix_ns, step_s, file ? NULL : default_last, &window, err))
+        flag_window(args, now_unix_ns, step_s, file ? NULL : rules->default_last,
+                    &window, err))
         return err->code;
     if (!file && !window.has_start)
         return error_because(err, ERR_INVALID, "usage",
