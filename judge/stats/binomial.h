@@ -4,7 +4,8 @@
  * GSL's continued fraction gives up after 512 terms and its logarithm of the beta function loses
  * digits as the counts grow; an hour of requests is beyond both. Here the leading term is Loader's
  * saddle-point form, good to about 1e-14 relative at any size, and the fraction runs until it has
- * converged, about the square root of the counts in terms.
+ * converged, about the square root of the counts in terms. From 1e12 counts on it is cut short:
+ * tails near the mean are then good to about 1e-6 only.
  * Source: Loader, "Fast and accurate computation of binomial probabilities", 2000; continued
  * fraction DLMF 8.17.22, evaluated as by Lentz 1976. */
 #ifndef JUDGE_STATS_BINOMIAL_H

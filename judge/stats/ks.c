@@ -46,14 +46,16 @@ static double touching_chance(size_t n, size_t m, int64_t far, const bool *is_en
     for (size_t k = 1; k <= n + m; k++)
         part[k] = 1 / (double)k;
     for (size_t i = 0; i <= n; i++) {
+        /* Near the diagonal are the j with |i m - j n| < far. */
+        int64_t middle = (int64_t)(i * m), step = (int64_t)n;
+        int64_t first = middle < far ? 0 : (middle - far) / step + 1;
+        int64_t last = (middle + far - 1) / step;
         double left = 0;
 
         for (size_t j = 0; j <= m; j++) {
-            int64_t off = distance((int64_t)(i * m), (int64_t)(j * n));
+            bool is_near = (int64_t)j >= first && (int64_t)j <= last;
 
-            if (i + j == 0)
-                left = 0;
-            else if (is_end[i + j] && off >= far)
+            if (!is_near && is_end[i + j])
                 left = 1;
             else
                 left = ((double)i * chance[j] + (double)j * left) * part[i + j];

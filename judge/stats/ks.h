@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define KS_EXACT_MAX_PAIRS 1000000 /* n m: about 2 ms */
+#define KS_EXACT_MAX_PAIRS 1000000 /* n m: about 5 ms */
 
 struct ks {
     double d;
