@@ -116,6 +116,11 @@ void stats_set(json_t *result, const char *key, double value)
     json_object_set_new(result, key, json_number_or_null(value));
 }
 
+void stats_set_finite(json_t *result, const char *key, double value)
+{
+    stats_set(result, key, isfinite(value) ? value : NAN);
+}
+
 void stats_set_list(json_t *result, const char *key, const double *values, size_t n)
 {
     json_t *list = json_array();

@@ -52,6 +52,8 @@ MUST_CHECK enum err_code stats_alpha(const json_t *params, double *alpha, struct
 
 /* Set a number of the result; NaN is null, infinities are texts (json_number_or_null). */
 void stats_set(json_t *result, const char *key, double value);
+/* The same for what is no end of an interval: null unless finite. */
+void stats_set_finite(json_t *result, const char *key, double value);
 void stats_set_list(json_t *result, const char *key, const double *values, size_t n);
 
 #endif

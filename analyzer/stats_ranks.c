@@ -99,12 +99,12 @@ static enum err_code mann_whitney_ess(const json_t *inputs, const json_t *params
         return err->code;
     rank_test_ess(in.x, in.n, in.y, in.m, arena, &test);
     *out = json_object();
-    stats_set(*out, "z", test.z);
+    stats_set_finite(*out, "z", test.z);
     stats_set(*out, "phi_x", test.phi_x);
     stats_set(*out, "phi_y", test.phi_y);
     stats_set(*out, "vif", test.vif);
     stats_set(*out, "df", test.df);
-    stats_set(*out, "t", test.t);
+    stats_set_finite(*out, "t", test.t);
     stats_set(*out, "p", test.p);
     return ERR_OK;
 }
@@ -242,7 +242,7 @@ static enum err_code kayenta_mann_whitney(const json_t *inputs, const json_t *pa
     }
     stats_set(*out, "z_quantile", normal_quantile((1.0 - rule.confidence) / 2));
     set_interval(*out, shift.estimate, shift.lower, shift.upper);
-    stats_set(*out, "mean_ratio", ratio);
+    stats_set_finite(*out, "mean_ratio", ratio);
     stats_set(*out, "cles", cles);
     return ERR_OK;
 }
@@ -260,10 +260,10 @@ static enum err_code welch_t(const json_t *inputs, const json_t *params, struct 
         return err->code;
     welch_test(in.x, in.n, in.y, in.m, alternative, alpha, arena, &test);
     *out = json_object();
-    stats_set(*out, "t", test.t);
+    stats_set_finite(*out, "t", test.t);
     stats_set(*out, "df", test.df);
     stats_set(*out, "p", test.p);
-    stats_set(*out, "diff", test.diff);
+    stats_set_finite(*out, "diff", test.diff);
     stats_set(*out, "lower", test.lower);
     stats_set(*out, "upper", test.upper);
     return ERR_OK;
@@ -303,7 +303,7 @@ static enum err_code brunner_munzel(const json_t *inputs, const json_t *params, 
         return err->code;
     brunner_munzel_test(in.x, in.n, in.y, in.m, alpha, RANK_INTERVAL_PLAIN, arena, &test);
     *out = json_object();
-    stats_set(*out, "statistic", test.statistic);
+    stats_set_finite(*out, "statistic", test.statistic);
     stats_set(*out, "df", test.df);
     stats_set(*out, "p", test.p);
     stats_set(*out, "p_hat", test.p_hat);
@@ -327,7 +327,7 @@ static enum err_code effect_sizes(const json_t *inputs, const json_t *params, st
     stats_set(*out, "hedges_g", effects.hedges_g);
     stats_set(*out, "cles", effects.cles);
     stats_set(*out, "cliffs_delta", effects.cliffs_delta);
-    stats_set(*out, "mean_ratio", effects.mean_ratio);
+    stats_set_finite(*out, "mean_ratio", effects.mean_ratio);
     stats_set(*out, "log_ratio_lower", effects.log_ratio_lower);
     stats_set(*out, "log_ratio_upper", effects.log_ratio_upper);
     return ERR_OK;
@@ -402,9 +402,9 @@ static enum err_code autocorrelation(const json_t *inputs, const json_t *params,
     stats_set(*out, "ljung_box_q", q);
     stats_set(*out, "ljung_box_p", p);
     json_object_set_new(*out, "ewc_nu", json_integer((json_int_t)run.nu));
-    stats_set(*out, "ewc_omega", run.omega0);
+    stats_set_finite(*out, "ewc_omega", run.omega0);
     stats_set(*out, "ewc_B", run.b);
-    stats_set(*out, "lrv", run.omega);
+    stats_set_finite(*out, "lrv", run.omega);
     stats_set(*out, "vif", run.vif);
     stats_set(*out, "n_eff", run.n_eff);
     return ERR_OK;
@@ -415,8 +415,8 @@ static void set_paired(json_t *result, const struct har_test *test)
 {
     stats_set(result, "phi", test->run.phi_corrected);
     json_object_set_new(result, "nu", json_integer((json_int_t)test->run.nu));
-    stats_set(result, "lrv", test->run.omega);
-    stats_set(result, "t", test->t);
+    stats_set_finite(result, "lrv", test->run.omega);
+    stats_set_finite(result, "t", test->t);
     stats_set(result, "p", test->p);
 }
 
@@ -431,7 +431,7 @@ static enum err_code har_mean_paired_kind(const json_t *inputs, const json_t *pa
         return err->code;
     har_mean_paired(in.x, in.y, in.n, alpha, arena, &test);
     *out = json_object();
-    stats_set(*out, "diff", test.effect);
+    stats_set_finite(*out, "diff", test.effect);
     set_paired(*out, &test);
     stats_set(*out, "lower", test.lower);
     stats_set(*out, "upper", test.upper);
@@ -473,9 +473,9 @@ static enum err_code har_rank_unpaired_kind(const json_t *inputs, const json_t *
     stats_set(*out, "p_hat", test.effect);
     stats_set(*out, "phi_x", test.run.phi_corrected);
     stats_set(*out, "phi_y", test.run_other.phi_corrected);
-    stats_set(*out, "omega_x", test.run.omega);
-    stats_set(*out, "omega_y", test.run_other.omega);
-    stats_set(*out, "t", test.t);
+    stats_set_finite(*out, "omega_x", test.run.omega);
+    stats_set_finite(*out, "omega_y", test.run_other.omega);
+    stats_set_finite(*out, "t", test.t);
     stats_set(*out, "df", test.df);
     stats_set(*out, "p", test.p);
     return ERR_OK;

@@ -8,11 +8,13 @@
 
 #include <math.h>
 
-/* The test of `change`, by which the effect differs from what it is without a change. */
-static void conclude(struct har_test *out, double effect, double change, double se, double df,
-                     double alpha)
+/* The test of `change`, by which the effect differs from what it is without a change. Returns the
+ * t quantile. */
+static double conclude(struct har_test *out, double effect, double change, double se, double df,
+                       double alpha)
 {
-    struct interval interval = interval_around(effect, se, t_quantile_two_sided(alpha, df));
+    double quantile = t_quantile_two_sided(alpha, df);
+    struct interval interval = interval_around(effect, se, quantile);
 
     out->effect = effect;
     out->se = se;
@@ -21,6 +23,7 @@ static void conclude(struct har_test *out, double effect, double change, double 
     out->p = p_two_sided_t(out->t, df);
     out->lower = interval.lower;
     out->upper = interval.upper;
+    return quantile;
 }
 
 static void conclude_paired(struct har_test *out, double effect, size_t n, double alpha)
@@ -28,13 +31,14 @@ static void conclude_paired(struct har_test *out, double effect, size_t n, doubl
     conclude(out, effect, effect, sqrt(out->run.omega / (double)n), (double)out->run.nu, alpha);
 }
 
-static void conclude_unpaired(struct har_test *out, double effect, double change, size_t n,
-                              size_t m, double alpha)
+static double conclude_unpaired(struct har_test *out, double effect, double change, size_t n,
+                                size_t m, double alpha)
 {
     double of_x = out->run.omega / (double)n, of_y = out->run_other.omega / (double)m;
 
-    conclude(out, effect, change, sqrt(of_x + of_y),
-             satterthwaite_df(of_x, (double)out->run.nu, of_y, (double)out->run_other.nu), alpha);
+    return conclude(out, effect, change, sqrt(of_x + of_y),
+                    satterthwaite_df(of_x, (double)out->run.nu, of_y, (double)out->run_other.nu),
+                    alpha);
 }
 
 static void unscale_run(struct long_run *run, int exponent)
@@ -180,7 +184,7 @@ void har_rank_paired(const double *x, const double *y, size_t n, double alpha,
 {
     const double *x_sorted = sorted_copy(x, n, scratch), *y_sorted = sorted_copy(y, n, scratch);
     double *d = arena_array(scratch, double, n), *other = arena_array(scratch, double, n);
-    double size = (double)n, u, se;
+    double size = (double)n, u, se, quantile;
 
     *out = undefined;
     if (shift)
@@ -193,14 +197,14 @@ void har_rank_paired(const double *x, const double *y, size_t n, double alpha,
         d[i] -= other[i];
     long_run_variance(d, n, scratch, &out->run);
     se = sqrt(out->run.omega / size); /* of the mean of d, which is 2n (p_hat - 1/2) */
-    conclude(out, u / (size * size), out->run.mean / (2 * size), se / (2 * size),
-             (double)out->run.nu, alpha);
+    quantile = conclude(out, u / (size * size), out->run.mean / (2 * size), se / (2 * size),
+                        (double)out->run.nu, alpha);
     clip_to_probability(out);
     if (!shift)
         return;
     shift->u = u;
     shift->sigma_u = size * se / 2;
-    find_shift(x_sorted, n, y_sorted, n, t_quantile_two_sided(alpha, out->df), scratch, shift);
+    find_shift(x_sorted, n, y_sorted, n, quantile, scratch, shift);
 }
 
 /* The placements of one sample in the other, with their long-run variance. */
@@ -209,7 +213,7 @@ static void place(const double *values, const double *sorted, size_t n, size_t n
 {
     double *within = arena_array(scratch, double, n);
 
-    ranks_pooled_sorted(values, sorted, n, NULL, NULL, 0, scratch, within, NULL);
+    ranks_within_sorted(values, sorted, n, scratch, within);
     for (size_t i = 0; i < n; i++)
         pooled[i] = (pooled[i] - within[i]) / (double)n_other;
     long_run_variance_coloured(pooled, within, n, scratch, run);
@@ -220,7 +224,7 @@ void har_rank_unpaired(const double *x, size_t n, const double *y, size_t m, dou
 {
     const double *x_sorted = sorted_copy(x, n, scratch), *y_sorted = sorted_copy(y, m, scratch);
     double *rx = arena_array(scratch, double, n), *ry = arena_array(scratch, double, m);
-    double pairs = (double)n * (double)m, u;
+    double pairs = (double)n * (double)m, u, quantile;
 
     *out = undefined;
     if (shift)
@@ -231,11 +235,11 @@ void har_rank_unpaired(const double *x, size_t n, const double *y, size_t m, dou
     u = sum_of(rx, n) - (double)n * ((double)n + 1) / 2;
     place(x, x_sorted, n, m, rx, scratch, &out->run);
     place(y, y_sorted, m, n, ry, scratch, &out->run_other);
-    conclude_unpaired(out, u / pairs, (u - pairs / 2) / pairs, n, m, alpha);
+    quantile = conclude_unpaired(out, u / pairs, (u - pairs / 2) / pairs, n, m, alpha);
     clip_to_probability(out);
     if (!shift)
         return;
     shift->u = u;
     shift->sigma_u = pairs * out->se;
-    find_shift(x_sorted, n, y_sorted, m, t_quantile_two_sided(alpha, out->df), scratch, shift);
+    find_shift(x_sorted, n, y_sorted, m, quantile, scratch, shift);
 }

@@ -75,7 +75,14 @@ void ranks_pooled(const double *x, size_t n, const double *y, size_t m, struct a
                         rx, ry);
 }
 
+/* Among no others. */
+void ranks_within_sorted(const double *x, const double *x_sorted, size_t n, struct arena *scratch,
+                         double *ranks)
+{
+    ranks_pooled_sorted(x, x_sorted, n, x, x_sorted, 0, scratch, ranks, ranks);
+}
+
 void ranks_within(const double *x, size_t n, struct arena *scratch, double *ranks)
 {
-    ranks_pooled_sorted(x, sorted_copy(x, n, scratch), n, NULL, NULL, 0, scratch, ranks, NULL);
+    ranks_within_sorted(x, sorted_copy(x, n, scratch), n, scratch, ranks);
 }

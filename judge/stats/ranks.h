@@ -17,5 +17,7 @@ void ranks_pooled_sorted(const double *x, const double *x_sorted, size_t n, cons
 
 /* Ranks of x among themselves, in input order. */
 void ranks_within(const double *x, size_t n, struct arena *scratch, double *ranks);
+void ranks_within_sorted(const double *x, const double *x_sorted, size_t n, struct arena *scratch,
+                         double *ranks);
 
 #endif

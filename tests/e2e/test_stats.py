@@ -121,5 +121,6 @@ def test_what_cannot_be_computed_is_null():
     assert tied["result"]["error"] is True and tied["result"]["estimate"] is None
     assert tied["result"]["classification"] == "Error"
     assert apart["result"]["p"] == 0 and apart["result"]["df"] is None
+    assert apart["result"]["statistic"] is None
     assert (apart["result"]["lower"], apart["result"]["upper"]) == (1, 1)
     assert short["result"]["ljung_box_q"] is None and short["result"]["acf1"] < 0
