@@ -142,7 +142,8 @@ static void decide_tested(struct metric_result *result, struct test_report *repo
     struct margin margin = margin_of(report, policy);
     bool is_high = high_p(report, policy, MARGIN_ALLOWED) <= low_p(report, policy, MARGIN_ALLOWED);
 
-    result->grade = grade_of(report, policy, &margin);
+    /* evidence for harm is no measure of how well a metric does: then the classification counts */
+    result->grade = report->sequential.looks ? NAN : grade_of(report, policy, &margin);
     if (report->p_adjusted <= report->alpha && is_flaggable(report, policy, is_high)) {
         report->decision = DECISION_HARM;
         result->classification = is_high ? CLASS_HIGH : CLASS_LOW;

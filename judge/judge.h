@@ -33,6 +33,7 @@ struct judge_input {
 
 /* One metric on its way through a test. */
 struct test_input {
+    const struct judge_input *all; /* for histograms, whose buckets are pairs of their own */
     const struct metric_pair *pair;
     const struct metric_policy *policy;
     const struct arms *arms;

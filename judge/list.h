@@ -1,3 +1,4 @@
 /* judge/list.h -- one line per judge, best known first. */
 JUDGE(aca)
 JUDGE(robust_rank)
+JUDGE(sequential)

@@ -10,7 +10,10 @@
 #define PERCENT 100.0
 #define SECONDS_PER_MINUTE 60.0
 #define FEW_MINUTES 100.0
-#define MUCH_LONGER 20 /* times as long is no advice */
+#define MS_PER_MINUTE 60000
+#define MINUTES_PER_DAY 1440
+#define LOG_ODDS_MOST 600.0 /* beyond it there is no number for the odds */
+#define MUCH_LONGER 20      /* times as long is no advice */
 
 /* Three significant digits, without an exponent where a reader would not want one. */
 static const char *number(double value, char text[TEXT_BYTES])
@@ -111,18 +114,6 @@ static const char *points(const struct test_report *report, struct arena *arena)
     return arena_printf(arena, "%s effective of %zu points", number(floor(report->n_eff), text), n);
 }
 
-static const char *evidence(const struct test_report *report, struct arena *arena)
-{
-    const struct sequential_report *sequential = &report->sequential;
-    char text[TEXT_BYTES], threshold[TEXT_BYTES];
-
-    if (!sequential->looks)
-        return "";
-    return arena_printf(arena, "evidence %s:1 against no change (alarm at %s:1); ",
-                        number(exp(fmin(sequential->log_e_max, 600)), text),
-                        number(exp(sequential->log_threshold), threshold));
-}
-
 static const char *harm(const struct metric_result *result, const struct test_report *report,
                         const struct metric_policy *policy, struct arena *arena)
 {
@@ -131,28 +122,40 @@ static const char *harm(const struct metric_result *result, const struct test_re
     double limit = is_high ? policy->allowed_increase : policy->allowed_decrease;
     char text[TEXT_BYTES];
 
-    return arena_printf(arena, "%s %s, %s the allowed %s%s; %s%s.", result->pair->name,
+    return arena_printf(arena, "%s %s, %s the allowed %s%s; %s.", result->pair->name,
                         change(report, arena), is_high ? "above" : "below",
                         value(effect, limit, false, text), result->is_critical ? " (critical)" : "",
-                        evidence(report, arena), points(report, arena));
+                        points(report, arena));
 }
 
-/* "an increase above 5 %", for the direction that counts. */
-static const char *excess(const struct test_report *report, const struct metric_policy *policy,
-                          struct arena *arena)
+/* A limit of the policy: in percent when it is a ratio of whatever. */
+static const char *limit_text(const struct effect *effect, double limit, bool has_sign,
+                              char text[TEXT_BYTES])
 {
-    const struct effect *effect = &report->effect;
+    return effect->unit == UNIT_RATIO ? percent(limit, has_sign, text) : number(limit, text);
+}
+
+/* "an increase above 5 %", for the direction that counts */
+static const char *excess_of(const struct effect *effect, const struct metric_policy *policy,
+                             bool is_negated, struct arena *arena)
+{
     char high[TEXT_BYTES], low[TEXT_BYTES];
 
     if (policy->direction == DIRECTION_INCREASE)
-        return arena_printf(arena, "an increase above %s",
-                            value(effect, policy->allowed_increase, false, high));
+        return arena_printf(arena, "%s increase above %s", is_negated ? "no" : "an",
+                            limit_text(effect, policy->allowed_increase, false, high));
     if (policy->direction == DIRECTION_DECREASE)
-        return arena_printf(arena, "a decrease below %s",
-                            value(effect, policy->allowed_decrease, true, low));
-    return arena_printf(arena, "a change beyond %s or %s",
-                        value(effect, policy->allowed_decrease, true, low),
-                        value(effect, policy->allowed_increase, true, high));
+        return arena_printf(arena, "%s decrease below %s", is_negated ? "no" : "a",
+                            limit_text(effect, policy->allowed_decrease, true, low));
+    return arena_printf(arena, "%s change beyond %s or %s", is_negated ? "no" : "a",
+                        limit_text(effect, policy->allowed_decrease, true, low),
+                        limit_text(effect, policy->allowed_increase, true, high));
+}
+
+static const char *excess(const struct test_report *report, const struct metric_policy *policy,
+                          struct arena *arena)
+{
+    return excess_of(&report->effect, policy, false, arena);
 }
 
 static const char *non_inferior(const struct metric_result *result,
@@ -192,21 +195,109 @@ static const char *inconclusive(const struct metric_result *result,
                             result->pair->name, change(report, arena),
                             number(floor(report->n_eff), text));
     if (report->p_adjusted > report->alpha && decide_is_significance_test(report, policy))
-        return arena_printf(arena, "%s %s: %sno more than chance; %s%s%s.", result->pair->name,
-                            change(report, arena), evidence(report, arena), points(report, arena),
+        return arena_printf(arena, "%s %s: no more than chance; %s%s%s.", result->pair->name,
+                            change(report, arena), points(report, arena),
                             isnan(report->minimum_detectable_effect) ? "" : ", a shift of ",
                             isnan(report->minimum_detectable_effect)
                                 ? ""
                                 : arena_printf(arena, "%s would have been seen",
                                                number(report->minimum_detectable_effect, text)));
-    return arena_printf(arena, "%s %s; %s%s can't be excluded%s.", result->pair->name,
-                        change(report, arena), evidence(report, arena),
-                        excess(report, policy, arena), more_time(report, arena));
+    return arena_printf(arena, "%s %s; %s can't be excluded%s.", result->pair->name,
+                        change(report, arena), excess(report, policy, arena),
+                        more_time(report, arena));
+}
+
+/* --- evidence that was looked at again and again --- */
+
+/* "10:43" */
+static const char *time_of_day(int64_t unix_ms, struct arena *arena)
+{
+    int64_t minute = unix_ms / MS_PER_MINUTE % MINUTES_PER_DAY;
+
+    minute = minute < 0 ? minute + MINUTES_PER_DAY : minute;
+    return arena_printf(arena, "%02d:%02d", (int)(minute / 60), (int)(minute % 60));
+}
+
+static const char *odds(double log_e, char text[TEXT_BYTES])
+{
+    return number(exp(fmin(log_e, LOG_ODDS_MOST)), text);
+}
+
+/* "rate ratio 1.9 (1.3 to 2.8)" */
+static const char *effect_so_far(const struct effect *effect, struct arena *arena)
+{
+    const char *name = strcmp(effect->measure, "rateRatio") == 0 ? "rate ratio"
+                       : is_ratio(effect)                        ? "ratio"
+                                                                 : subject(effect);
+    char estimate[TEXT_BYTES], lower[TEXT_BYTES], upper[TEXT_BYTES];
+    const char *text = arena_printf(arena, "%s %s", name, number(effect->estimate, estimate));
+
+    if (isnan(effect->lower) || isnan(effect->upper))
+        return text;
+    return arena_printf(arena, "%s (%s to %s)", text, number(effect->lower, lower),
+                        number(effect->upper, upper));
+}
+
+/* What the evidence speaks against. */
+static const char *harmless(const struct test_report *report, const struct metric_policy *policy,
+                            struct arena *arena)
+{
+    if (!decide_is_significance_test(report, policy))
+        return excess_of(&report->effect, policy, true, arena);
+    return policy->direction == DIRECTION_INCREASE   ? "no increase"
+           : policy->direction == DIRECTION_DECREASE ? "no decrease"
+                                                     : "no change";
+}
+
+static const char *alarm(const struct metric_result *result, const struct test_report *report,
+                         const struct metric_policy *policy, struct arena *arena)
+{
+    const struct sequential_report *sequential = &report->sequential;
+    const struct look *look = sequential->looks;
+    char text[TEXT_BYTES], threshold[TEXT_BYTES];
+
+    while (look->unix_ms != sequential->first_crossing_unix_ms)
+        look++;
+    return arena_printf(
+        arena, "%s: evidence %s:1 against %s at %s (alarm threshold %s:1)%s; %s.",
+        result->pair->name, odds(look->log_e, text), harmless(report, policy, arena),
+        time_of_day(look->unix_ms, arena), odds(sequential->log_threshold, threshold),
+        result->is_critical ? ", critical" : "", effect_so_far(&report->effect, arena));
+}
+
+static const char *no_alarm(const struct metric_result *result, const struct test_report *report,
+                            const struct metric_policy *policy, struct arena *arena)
+{
+    const struct sequential_report *sequential = &report->sequential;
+    char text[TEXT_BYTES], threshold[TEXT_BYTES];
+    const char *until;
+
+    if (sequential->n_looks == 0)
+        return arena_printf(arena, "%s: %zu points so far; the first look is at %zu.",
+                            result->pair->name, report->n[1], report->points_needed);
+    until = time_of_day(sequential->looks[sequential->n_looks - 1].unix_ms, arena);
+    if (report->decision == DECISION_NON_INFERIOR)
+        return arena_printf(arena, "%s: %s at %s excludes %s.", result->pair->name,
+                            effect_so_far(&report->effect, arena), until,
+                            excess(report, policy, arena));
+    return arena_printf(
+        arena, "%s: evidence at most %s:1 against %s until %s (alarm threshold %s:1%s); %s%s%s.",
+        result->pair->name, odds(sequential->log_e_max, text), harmless(report, policy, arena),
+        until, odds(sequential->log_threshold, threshold),
+        sequential->first_crossing_unix_ms ? ", and more where several metrics are watched" : "",
+        effect_so_far(&report->effect, arena),
+        decide_is_significance_test(report, policy) ? "" : "; not excluded is ",
+        decide_is_significance_test(report, policy) ? "" : excess(report, policy, arena));
 }
 
 const char *sentence_of(const struct metric_result *result, const struct test_report *report,
                         const struct metric_policy *policy, struct arena *arena)
 {
+    if (report->sequential.looks && report->decision != DECISION_NO_DATA &&
+        report->decision != DECISION_ERROR)
+        return report->decision == DECISION_HARM && report->sequential.first_crossing_unix_ms
+                   ? alarm(result, report, policy, arena)
+                   : no_alarm(result, report, policy, arena);
     switch (report->decision) {
     case DECISION_HARM:
         return harm(result, report, policy, arena);

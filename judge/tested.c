@@ -142,7 +142,8 @@ enum err_code tested_report(const struct judge_type *judge, const struct judge_i
     const struct metric_policy *policy = &input->policies[pair_index];
     const char *exposure_metric = policy->options.exposure_metric;
     struct arms arms;
-    struct test_input test = {.pair = pair, .policy = policy, .arms = &arms, .se_factor = 1};
+    struct test_input test = {
+        .all = input, .pair = pair, .policy = policy, .arms = &arms, .se_factor = 1};
 
     *out_report = NULL;
     out->grade = NAN;
