@@ -37,15 +37,23 @@ static bool is_kept(double delta, const struct poisson_mixture_settings *setting
     return true;
 }
 
-/* ln sum_k w_k exp(l(delta_k) / c). */
+/* ln of w_k exp(l(delta_k) / c). */
+static double log_term(const struct poisson_mixture *mixture, size_t k, double temper)
+{
+    return mixture->log_weights[k] + mixture->log_likelihoods[k] / temper;
+}
+
+/* ln of their sum. */
 static double mixed(const struct poisson_mixture *mixture, double temper)
 {
-    double largest = -INFINITY, sum = 0;
+    double largest = log_term(mixture, 0, temper);
+    double sum;
 
-    for (size_t k = 0; k < mixture->n_grid; k++)
-        largest = fmax(largest, mixture->log_weights[k] + mixture->log_likelihoods[k] / temper);
-    for (size_t k = 0; k < mixture->n_grid; k++)
-        sum += exp(mixture->log_weights[k] + mixture->log_likelihoods[k] / temper - largest);
+    for (size_t k = 1; k < mixture->n_grid; k++)
+        largest = fmax(largest, log_term(mixture, k, temper));
+    sum = exp(log_term(mixture, 0, temper) - largest);
+    for (size_t k = 1; k < mixture->n_grid; k++)
+        sum += exp(log_term(mixture, k, temper) - largest);
     return largest + log(sum);
 }
 
