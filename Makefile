@@ -125,7 +125,7 @@ help: ## list the targets
 deps: ## install what building, demo and tests need (Debian)
 	@scripts/deps.sh build demo test
 
-demo: ## judge a good and a bad release on a real Prometheus (HOLD=1: stay up for browsing)
+demo: ## judge releases on a real Prometheus, two of them by two judges (HOLD=1: stay up for browsing)
 	@scripts/deps.sh build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@BUILD=$(BUILD) HOLD=$(HOLD) scripts/demo.sh

@@ -10,10 +10,14 @@ The service is `checkout`. Three clusters run it, told apart by the labels `clus
     baseline   v41   the same version, started together with the canary
     canary     v42 ... v48   one release each, see RELEASES
 
+With --payments a second service, `payments`, runs beside it: baseline v7, canaries v8 and v9, see
+PAYMENTS.
+
 Everything is drawn from generators seeded by the series' own labels, so the same start time gives
 the same bytes.
 """
 import argparse
+import io
 import math
 import random
 import sys
@@ -39,9 +43,18 @@ SERVERS = [("production", "v41"), ("baseline", "v41")] + [
     ("canary", version) for version in RELEASES if version != "v41"
 ]
 
+# The service whose releases two judges see differently. How long a payment waits, and how many wait,
+# swings slowly and by itself: a minute resembles the one before. Of PAYMENTS_PER_S payments very few
+# fail, in v9 half as many again.
+PAYMENTS_PER_S = 12000.0
+FAILING = 2e-5
+PAYMENTS = {"v7": ("baseline", 1.0), "v8": ("canary", 1.0), "v9": ("canary", 1.5)}
+MEMORY_PER_MIN = 0.7  # correlation of one minute with the next
+PAYMENTS_DRAW = "2"  # of draws 0 to 39 the first in which v8 looks worse to who takes minutes for independent
 
-def labels(cluster, version, **more):
-    pairs = {"app": "checkout", "cluster": cluster, "version": version, **more}
+
+def labels(cluster, version, app="checkout", **more):
+    pairs = {"app": app, "cluster": cluster, "version": version, **more}
     return "{" + ",".join(f'{name}="{value}"' for name, value in pairs.items()) + "}"
 
 
@@ -127,6 +140,47 @@ def write_gauge(out, servers, start, n, name, level, noise, creep, digits):
             out.write(f"{name}{series} {value:.{digits}f} {start + i * SCRAPE_S}\n")
 
 
+def poisson(rng, expected):
+    """By counting how many exponential waits fit in; for small numbers."""
+    count, left = 0, expected - rng.expovariate(1)
+    while left > 0:
+        count, left = count + 1, left - rng.expovariate(1)
+    return count
+
+
+def write_swinging_gauge(out, start, n, name, level, spread):
+    """Noise with a memory, stationary from its first value on."""
+    memory = MEMORY_PER_MIN ** (SCRAPE_S / 60)
+    out.write(f"# TYPE {name} gauge\n")
+    for version, (cluster, _) in PAYMENTS.items():
+        rng = generator(name, cluster, version, PAYMENTS_DRAW)
+        series = labels(cluster, version, app="payments")
+        swing = rng.gauss(0, 1)
+        for i in range(n):
+            swing = memory * swing + math.sqrt(1 - memory * memory) * rng.gauss(0, 1)
+            out.write(f"{name}{series} {level + spread * swing:.6g} {start + i * SCRAPE_S}\n")
+
+
+def write_payments(out, start, hours):
+    n = int(hours * 3600 / SCRAPE_S) + 1
+    write_swinging_gauge(out, start, n, "payment_wait_seconds", 0.12, 0.012)
+    write_swinging_gauge(out, start, n, "payments_waiting", 1440, 144)
+    out.write("# TYPE payments counter\n")
+    for version, (cluster, factor) in PAYMENTS.items():
+        rng = generator("payments", cluster, version, PAYMENTS_DRAW)
+        ok, failed = 0, 0
+        rows = []
+        for i in range(n):
+            expected = PAYMENTS_PER_S * SCRAPE_S
+            ok += round(rng.gauss(expected, math.sqrt(expected)))
+            failed += poisson(rng, expected * FAILING * factor)
+            rows.append((ok, failed, start + i * SCRAPE_S))
+        for column, outcome in enumerate(("ok", "failed")):
+            series = labels(cluster, version, app="payments", outcome=outcome)
+            for row in rows:
+                out.write(f"payments_total{series} {row[column]} {row[2]}\n")
+
+
 def write_history(out, start, hours, servers=None, more=""):
     """Write the text to `out`. `more` is OpenMetrics text (no `# EOF`) to put in before the end."""
     servers = servers or SERVERS
@@ -143,13 +197,17 @@ def main():
     parser = argparse.ArgumentParser(description="OpenMetrics text of a made-up service")
     parser.add_argument("--start", type=int, required=True, help="Unix time of the first scrape")
     parser.add_argument("--hours", type=float, default=3)
+    parser.add_argument("--payments", action="store_true", help="the service payments as well")
     parser.add_argument("--releases", default="", help="canary versions, comma separated; default all")
     args = parser.parse_args()
     servers = SERVERS
     if args.releases:
         wanted = args.releases.split(",")
         servers = SERVERS[:2] + [("canary", version) for version in wanted]
-    write_history(sys.stdout, args.start, args.hours, servers)
+    payments = io.StringIO()
+    if args.payments:
+        write_payments(payments, args.start, args.hours)
+    write_history(sys.stdout, args.start, args.hours, servers, payments.getvalue())
 
 
 if __name__ == "__main__":
