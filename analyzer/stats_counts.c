@@ -174,7 +174,7 @@ static enum err_code rates(const json_t *inputs, const json_t *params, struct ar
     stats_set(*out, "p_exact", test.p_exact);
     stats_set(*out, "p_greater", test.p_greater);
     stats_set(*out, "p_mid", test.p_mid);
-    stats_set(*out, "z_score", test.z_score);
+    stats_set_finite(*out, "z_score", test.z_score);
     stats_set(*out, "p_score", test.p_score);
     stats_set(*out, "lower", test.lower);
     stats_set(*out, "upper", test.upper);
@@ -394,7 +394,7 @@ static enum err_code t_mixture(const json_t *inputs, const json_t *params, struc
         return err->code;
     t_mixture_iid(d, n, g, alpha, arena, &mixture);
     *out = json_object();
-    stats_set(*out, "t", mixture.t);
+    stats_set_finite(*out, "t", mixture.t);
     stats_set(*out, "nu", mixture.nu);
     stats_set(*out, "log_e", mixture.log_e);
     stats_set(*out, "always_valid_p", mixture.log_e < 0 ? 1 : exp(-mixture.log_e));
