@@ -51,10 +51,13 @@ BENCHES       := $(BENCH_SOURCES:%.c=$(BUILD)/%)
 FUZZ_SOURCES  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS       := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 REPLAYERS     := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(BUILD)/tests/fuzz/replay_%)
+SIM_SOURCES   := $(wildcard tests/sim/*.c)
+SIM           := $(BUILD)/tests/sim/sim
 SUPPORT       := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 ALL_SOURCES   := $(SOURCES) analyzer/main.c $(TEST_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) \
-                 $(wildcard tests/*.c) tests/fuzz/replay.c
-C_FILES       := $(ALL_SOURCES) $(foreach room,$(ROOMS),$(wildcard $(room)/*.h)) $(wildcard tests/*.h)
+                 $(SIM_SOURCES) $(wildcard tests/*.c) tests/fuzz/replay.c
+C_FILES       := $(ALL_SOURCES) $(foreach room,$(ROOMS),$(wildcard $(room)/*.h)) \
+                 $(wildcard tests/*.h tests/sim/*.h)
 
 .PHONY: all
 all: $(BINARY)
@@ -99,6 +102,10 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/fake_store.o $(L
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lssl
 
+$(SIM): $(SIM_SOURCES:%.c=$(BUILD)/%.o) $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # A fuzz target linked with libFuzzer (clang) or with a main that replays files (any compiler).
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIBRARY)
 	$(call say,LINK)
@@ -111,14 +118,14 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 -include $(wildcard $(ALL_SOURCES:%.c=$(BUILD)/%.d))
 
 .PHONY: tests replayers benches fuzzers
-tests: $(TESTS)
+tests: $(TESTS) $(SIM)
 replayers: $(REPLAYERS)
 benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 
 # --- for everybody ----------------------------------------------------------------------------
 
-.PHONY: help deps demo test bench
+.PHONY: help deps demo test bench sim
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
@@ -133,6 +140,11 @@ demo: ## judge releases on a real Prometheus, two of them by two judges (HOLD=1:
 test: ## all tests, each part timed
 	@scripts/deps.sh build demo test
 	@$(PYTHON) tests/run.py --build $(BUILD)
+
+sim: ## how often the judges are wrong, simulated against their bounds (FULL=1: 20,000 runs a row)
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory -j$(JOBS) $(SIM)
+	@$(SIM) $(if $(FULL),--runs 20000)
 
 bench: ## speed and memory against their targets
 	@scripts/deps.sh build demo test bench

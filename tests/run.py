@@ -33,6 +33,7 @@ C_PARTS = {
     "property": "tests/property/*_test.c",
     "integration": "tests/integration/*_test.c",
 }
+SANITIZED_SIM_RUNS = 8
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -137,6 +138,23 @@ def fuzz_part(name, build, flavour):
     return tally.done()
 
 
+def sim_part(name, build, flavour):
+    """Every row of the judges' simulations. Under a sanitizer too few runs to ask for their bounds."""
+    tally = Tally(name)
+    argv = [os.path.join(build, "tests/sim/sim")]
+    if flavour:
+        print(f"== {name}: {SANITIZED_SIM_RUNS} runs a row, to see them run; bounds need 1,000", flush=True)
+        argv += ["--runs", str(SANITIZED_SIM_RUNS)]
+    code, output = run(wrapped(argv, flavour), flavour_env(flavour))
+    tally.passed = len(re.findall(r"\| kept +\|$", output, re.M))
+    tally.failed = len(re.findall(r"\| MISSED +\|$", output, re.M))
+    if code != 0 and tally.failed == 0 or tally.passed == 0:
+        tally.failed += 1
+    if tally.failed:
+        print(f"== {argv[0]}: exit {code}\n{output}", flush=True)
+    return tally.done()
+
+
 def pytest_part(name, build, flavour, *arguments):
     tally = Tally(name)
     report = os.path.join(build, f"pytest-{name.replace(' ', '-')}.xml")
@@ -197,6 +215,8 @@ def flavoured(build, flavour, wanted):
     for part, sources in C_PARTS.items():
         if wanted(part) and glob.glob(sources):
             tallies.append(c_part(f"{part} {flavour}", sources, build, flavour))
+    if wanted("sim"):
+        tallies.append(sim_part(f"sim {flavour}", build, flavour))
     if wanted("fuzz"):
         tallies.append(fuzz_part(f"fuzz corpora {flavour}", build, flavour))
     if wanted("e2e"):
@@ -209,7 +229,7 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--flavour", choices=["asan", "ubsan", "tsan"])
     parser.add_argument("--only", default="", help="parts, comma separated: "
-                        + ", ".join([*C_PARTS, "golden", "e2e", *BESIDE, "fuzz", "asan"]))
+                        + ", ".join([*C_PARTS, "golden", "sim", "e2e", *BESIDE, "fuzz", "asan"]))
     args = parser.parse_args()
     os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     only = set(filter(None, args.only.split(",")))
@@ -231,6 +251,8 @@ def main():
                 tallies.append(c_part(part, sources, args.build, None))
         if wanted("golden"):
             tallies.append(pytest_part("golden", args.build, None, GOLDEN))
+        if wanted("sim"):
+            tallies.append(sim_part("sim", args.build, None))
         tallies += end_to_end(args.build, wanted)
         if wanted("asan"):
             tallies += flavoured(os.path.join(args.build, "asan"), "asan", lambda part: True)
