@@ -5,6 +5,7 @@
 #include "analyzer/codec/place.h"
 #include "analyzer/codec/yaml_json.h"
 #include "analyzer/lint.h"
+#include "analyzer/lint_report.h"
 #include "analyzer/preflight.h"
 #include "analyzer/settings.h"
 #include "analyzer/settings_keys.h"
@@ -19,7 +20,7 @@
 static const struct cli_option options[] = {
     {"kind", 0, "KIND", "auto, canary-config, request, settings or bundle; default auto"},
     {"strict", 0, NULL, "a warning is an error"},
-    {"output", 'o', "FORMAT", "text or json; default text"},
+    {"output", 'o', "FORMAT", "text, json, sarif or junit; default text"},
     {"dry-run", 0, NULL, "ask every query of a canary config once, over the last hour"},
     RUN_INPUT_OPTIONS,
     {"metric", 0, "NAME", "dry run: this metric alone; repeatable"},
@@ -37,7 +38,7 @@ struct validation {
     const struct cli_args *args;
     struct arena *arena;
     enum kind wanted;
-    json_t *out; /* with -o json: the list so far */
+    json_t *out; /* the list so far, but with -o text */
     size_t n_errors, n_warnings;
     bool has_bad_settings;
 };
@@ -313,13 +314,35 @@ static int check_args(struct validation *v)
                         "\"%.40s\"",
                         kind);
     v->wanted = (enum kind)k;
-    if (output && strcmp(output, "text") != 0 && strcmp(output, "json") != 0)
-        return cli_fail(v->self, EXIT_USAGE, "-o must be text or json, not \"%.40s\"", output);
-    if (output && strcmp(output, "json") == 0)
+    if (output && strcmp(output, "text") != 0 && strcmp(output, "json") != 0 &&
+        strcmp(output, "sarif") != 0 && strcmp(output, "junit") != 0)
+        return cli_fail(v->self, EXIT_USAGE, "-o must be text, json, sarif or junit, not \"%.40s\"",
+                        output);
+    if (output && strcmp(output, "text") != 0)
         v->out = json_keep(json_array(), v->arena);
     if (cli_n_positionals(v->args) == 0)
         return cli_fail(v->self, EXIT_USAGE, "name the files to look at");
     return EXIT_PASS;
+}
+
+static int write_list(const struct validation *v)
+{
+    size_t n_files = cli_n_positionals(v->args);
+    const char **files = arena_array(v->arena, const char *, n_files);
+    const char *output = cli_value(v->args, "output");
+    struct strbuf text = {0};
+    int exit_code;
+
+    if (strcmp(output, "json") == 0)
+        return cli_write_json(v->self, v->out, NULL);
+    if (strcmp(output, "sarif") == 0)
+        return cli_write_json(v->self, json_keep(lint_sarif(v->out), v->arena), NULL);
+    for (size_t i = 0; i < n_files; i++)
+        files[i] = cli_positional(v->args, i);
+    lint_junit(v->out, files, n_files, &text);
+    exit_code = cli_write_text(v->self, strbuf_view(&text), NULL);
+    strbuf_clear(&text);
+    return exit_code;
 }
 
 static int check_all(struct validation *v)
@@ -334,7 +357,7 @@ static int check_all(struct validation *v)
             code = dry_run(v, cli_positional(v->args, i));
         exit_code = exit_code ? exit_code : code;
     }
-    if (v->out && (code = cli_write_json(v->self, v->out, NULL)) != EXIT_PASS)
+    if (v->out && (code = write_list(v)) != EXIT_PASS)
         return code;
     if (!v->out && fflush(stdout) != 0)
         return cli_fail(v->self, EXIT_IO, "cannot write standard output");
@@ -364,7 +387,8 @@ static int validate_command(const struct cli_command *self, int argc, char **arg
     "  serinus " name " canary.yml request.json\n"                                                 \
     "  serinus " name " --kind settings --strict kayenta.yml\n"                                    \
     "  serinus " name " --dry-run canary.yml --accounts kayenta.yml \\\n"                          \
-    "      --baseline api-v41 --canary api-v42\n\n"                                                \
+    "      --baseline api-v41 --canary api-v42\n"                                                  \
+    "  serinus " name " -o junit canary.yml > canary.xml\n\n"                                      \
     "exit codes: 0 no errors, 65 a document is wrong, 78 settings are, 69 a query failed\n"
 
 const struct cli_command command_validate = {

@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import re
+import xml.etree.ElementTree
 
 import pytest
 from conftest import TOP, WINDOW, empty_matrix, kayenta_yml, matrix, run_cli
@@ -35,12 +36,12 @@ classifier: {groupWeights: {Latency: 50, Error: 60}, scoreThresholds: {pass: 50,
 """
 
 
-def validate(tmp_path, text, *more, name="canary.yml", command="validate"):
+def validate(tmp_path, text, *more, name="canary.yml", command="validate", expected=True):
     path = tmp_path / name
     path.write_text(text)
     done = run_cli(command, path, *more)
     problems = []
-    for line in done.stdout.splitlines() if "json" not in more else []:
+    for line in done.stdout.splitlines() if expected and "json" not in more else []:
         match = PROBLEM.match(line)
         assert match, line
         problems.append(match.groupdict())
@@ -119,6 +120,53 @@ def test_as_json(tmp_path):
     problems = json.loads(done.stdout)
     assert done.returncode == 65 and len(problems) >= 22
     assert set(problems[0]) == {"file", "line", "column", "severity", "code", "pointer", "message"}
+
+
+def test_as_sarif(tmp_path):
+    """For code scanning: every problem with its rule and its place."""
+    name = "a canary #1.yml"
+    done, _ = validate(tmp_path, BAD_CONFIG, "-o", "sarif", name=name, expected=False)
+    plain = json.loads(validate(tmp_path, BAD_CONFIG, "-o", "json", name=name)[0].stdout)
+    log = json.loads(done.stdout)
+    assert done.returncode == 65 and log["version"] == "2.1.0" and len(log["runs"]) == 1
+    rules = [rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]]
+    assert len(set(rules)) == len(rules) == len({problem["code"] for problem in plain})
+    results = log["runs"][0]["results"]
+    assert len(results) == len(plain)
+    for result, problem in zip(results, plain):
+        place = result["locations"][0]["physicalLocation"]
+        assert rules[result["ruleIndex"]] == result["ruleId"] == problem["code"]
+        assert (result["level"], result["message"]["text"]) == (problem["severity"], problem["message"])
+        assert place["artifactLocation"]["uri"] == f"file://{tmp_path}/a%20canary%20%231.yml"
+        assert place["region"] == {"startLine": problem["line"], "startColumn": problem["column"]}
+        if problem["pointer"]:
+            assert result["locations"][0]["logicalLocations"] == [{"fullyQualifiedName": problem["pointer"]}]
+
+
+def test_as_junit(tmp_path):
+    """A suite for each file; what is in a document cannot break out of the XML."""
+    text = BAD_CONFIG.replace("name: ", 'name: "<b>&\\u0001" #', 1)
+    (tmp_path / "bad.yml").write_text(text)
+    done = run_cli("validate", "-q", "-o", "junit", tmp_path / "bad.yml", CONFIG)
+    plain = json.loads(run_cli("validate", "-o", "json", tmp_path / "bad.yml").stdout)
+    n_errors = sum(problem["severity"] == "error" for problem in plain)
+    suites = list(xml.etree.ElementTree.fromstring(done.stdout))
+    assert done.returncode == 65 and [suite.tag for suite in suites] == ["testsuite"] * 2
+    bad, good = suites
+    assert int(bad.get("tests")) == int(bad.get("failures")) == n_errors == len(bad.findall("testcase/failure"))
+    assert [case.find("failure").get("message") for case in bad.findall("testcase")] == [
+        problem["message"].replace("\u0001", "?") for problem in plain if problem["severity"] == "error"]
+    assert len(bad.find("system-out").text.splitlines()) == len(plain) - n_errors
+    assert (good.get("tests"), good.get("failures")) == ("1", "0") and good.find("testcase/failure") is None
+
+
+def test_a_dry_run_as_sarif_and_junit(scripted_store):
+    scripted_store.answer = lambda path, query: (400, {}, b'{"status":"error","error":"no such metric"}')
+    log = json.loads(dry_run(scripted_store, "-o", "sarif").stdout)
+    failed = [result for result in log["runs"][0]["results"] if result["ruleId"] == "SRN160"]
+    assert failed and all("no such metric" in result["message"]["text"] for result in failed)
+    suites = xml.etree.ElementTree.fromstring(dry_run(scripted_store, "-o", "junit").stdout)
+    assert len(suites.findall("testsuite/testcase/failure")) == len(failed)
 
 
 @pytest.mark.parametrize("name, text, line", [
