@@ -83,10 +83,10 @@ static void look_at(const struct coins *coins, double temper, struct evidence *o
 static void set_interval(const struct coins *coins, double alpha, double temper,
                          struct evidence *out)
 {
-    double lower, upper;
+    double mle = poisson_mixture_mle(coins->both), lower, upper;
 
-    poisson_mixture_interval(coins->both, alpha, temper, &lower, &upper);
-    out->estimate = exp(poisson_mixture_mle(coins->both));
+    poisson_mixture_interval_about(coins->both, mle, alpha, temper, &lower, &upper);
+    out->estimate = exp(mle);
     out->lower = exp(lower);
     out->upper = exp(upper);
 }

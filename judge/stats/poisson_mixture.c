@@ -127,12 +127,15 @@ bool poisson_mixture_add(struct poisson_mixture *mixture, double errors_x, doubl
 /* l(delta), and its derivative in *slope. */
 static double log_likelihood(const struct poisson_mixture *mixture, double delta, double *slope)
 {
+    double growth = expm1(delta), factor = exp(delta);
     double sum = mixture->events_x * delta;
 
     *slope = mixture->events_x;
     for (size_t t = 0; t < mixture->n; t++) {
-        sum -= mixture->events[t] * log1p(mixture->shares[t] * expm1(delta));
-        *slope -= mixture->events[t] / (1 + exp(-(mixture->log_odds[t] + delta)));
+        double events = mixture->events[t], share = mixture->shares[t];
+
+        sum -= events * log1p(share * growth);
+        *slope -= events * (share * factor / (1 + share * growth));
     }
     return sum;
 }
@@ -165,28 +168,53 @@ static double above_level(double at, double *slope, const void *ctx)
     return value - level->height;
 }
 
-/* Where l falls to the level, going from `top` outwards: sign -1 upwards, 1 downwards. */
-static double level_end(const struct level *level, double top)
+/* Where l falls to the level, going from `top` outwards: sign -1 upwards, 1 downwards. `start` is
+ * where it would if it were a parabola. */
+static double level_end(const struct level *level, double top, double start)
 {
     double slope, from = -LOG_RATIO_MOST, to = level->sign * top;
+    double at = level->sign * start;
 
     if (to <= from || above_level(from, &slope, level) >= 0)
         return level->sign * -INFINITY;
-    return level->sign * root_find(above_level, level, from, to, from + (to - from) / 2);
+    if (!(at > from && at < to))
+        at = from + (to - from) / 2;
+    return level->sign * root_find(above_level, level, from, to, at);
+}
+
+/* How far from its top a parabola with the curvature of l falls to the level. */
+static double parabola_width(const struct level *level, double top)
+{
+    const struct poisson_mixture *mixture = level->mixture;
+    double growth = expm1(top), factor = exp(top), information = 0, slope;
+
+    for (size_t t = 0; t < mixture->n; t++) {
+        double theta = mixture->shares[t] * factor / (1 + mixture->shares[t] * growth);
+
+        information += mixture->events[t] * theta * (1 - theta);
+    }
+    return sqrt(2 * (log_likelihood(mixture, top, &slope) - level->height) / information);
+}
+
+void poisson_mixture_interval_about(const struct poisson_mixture *mixture, double mle, double alpha,
+                                    double temper, double *lower, double *upper)
+{
+    struct level level = {mixture, (mixed(mixture, temper) + log(alpha)) * temper, 1};
+    double top = fmax(-LOG_RATIO_MOST, fmin(LOG_RATIO_MOST, mle)), width;
+
+    *lower = -INFINITY;
+    *upper = INFINITY;
+    if (isnan(mle))
+        return;
+    width = parabola_width(&level, top);
+    *lower = level_end(&level, top, top - width);
+    level.sign = -1;
+    *upper = level_end(&level, top, top + width);
 }
 
 void poisson_mixture_interval(const struct poisson_mixture *mixture, double alpha, double temper,
                               double *lower, double *upper)
 {
-    struct level level = {mixture, (mixed(mixture, temper) + log(alpha)) * temper, 1};
-    double top = poisson_mixture_mle(mixture);
-
-    *lower = -INFINITY;
-    *upper = INFINITY;
-    if (isnan(top))
-        return;
-    top = fmax(-LOG_RATIO_MOST, fmin(LOG_RATIO_MOST, top));
-    *lower = level_end(&level, top);
-    level.sign = -1;
-    *upper = level_end(&level, top);
+    poisson_mixture_interval_about(mixture, poisson_mixture_mle(mixture), alpha, temper, lower,
+                                   upper);
 }

@@ -55,4 +55,8 @@ double poisson_mixture_mle(const struct poisson_mixture *mixture);
 void poisson_mixture_interval(const struct poisson_mixture *mixture, double alpha, double temper,
                               double *lower, double *upper);
 
+/* The same for who has poisson_mixture_mle() at hand. */
+void poisson_mixture_interval_about(const struct poisson_mixture *mixture, double mle, double alpha,
+                                    double temper, double *lower, double *upper);
+
 #endif
