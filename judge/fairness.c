@@ -9,7 +9,8 @@
 
 #define TRAFFIC_LOW 0.8
 #define TRAFFIC_HIGH 1.25
-#define DRIFT_LEVEL 0.001
+#define STEP_LEVEL 0.001
+#define STEP_DEVIATIONS 1.5
 #define SICK_CHANGE 0.5 /* of the level before */
 #define STALE_SHARE 0.1
 #define STALE_POINTS 5u
@@ -174,14 +175,36 @@ static double mean(const double *values, size_t from, size_t to)
     return sum / (double)(to - from);
 }
 
-static struct drift drift_of(const double *values, size_t n, struct arena *scratch)
+/* A level that changes once: where, and how it was before and after. */
+struct step {
+    size_t n_before;
+    double before, after, deviation; /* standard deviation around the two levels */
+};
+
+/* The step where the sum of deviations from the mean is largest, if it is beyond chance. A step of
+ * this size makes a long-run variance of the raw series too large to find it by: that of the
+ * residuals around the two levels is taken. */
+static bool find_step(const double *values, size_t n, struct arena *scratch, struct step *out)
 {
+    double *residuals = arena_array(scratch, double, n);
     struct long_run run;
     struct drift drift;
 
-    long_run_variance(values, n, scratch, &run);
+    if (n < MEASURE_MIN_HAR_POINTS)
+        return false;
+    drift_test(values, n, 1, scratch, &drift);
+    out->n_before = drift.at + 1;
+    if (out->n_before >= n)
+        return false;
+    out->before = mean(values, 0, out->n_before);
+    out->after = mean(values, out->n_before, n);
+    for (size_t i = 0; i < n; i++)
+        residuals[i] = values[i] - (i < out->n_before ? out->before : out->after);
+    long_run_variance(residuals, n, scratch, &run);
     drift_test(values, n, run.omega, scratch, &drift);
-    return drift;
+    out->deviation = sqrt(run.omega / run.vif);
+    return drift.p < STEP_LEVEL &&
+           fabs(out->after - out->before) >= STEP_DEVIATIONS * out->deviation;
 }
 
 static double minutes(const struct arms *arms, int side, size_t at)
@@ -194,21 +217,20 @@ static void check_warm_up(struct finder *finder, const struct arms *arms)
     const struct metric_pair *pair = &finder->input->pairs[finder->at];
     size_t n = arms->sides[0].n;
     double *d = arena_array(finder->scratch, double, n);
-    struct drift drift;
+    struct step step;
 
-    if (!arms->is_paired || n < MEASURE_MIN_HAR_POINTS)
+    if (!arms->is_paired)
         return;
     for (size_t i = 0; i < n; i++)
         d[i] = arms->sides[SIDE_EXPERIMENT].values[i] - arms->sides[SIDE_CONTROL].values[i];
-    drift = drift_of(d, n, finder->scratch);
-    if (!(drift.p < DRIFT_LEVEL) || drift.at + 1 >= n / 2 ||
-        fabs(mean(d, 0, drift.at + 1)) <= fabs(mean(d, drift.at + 1, n)))
+    if (!find_step(d, n, finder->scratch, &step) || step.n_before >= n / 2 ||
+        fabs(step.before) <= fabs(step.after))
         return;
     find(finder, "warmUp",
          arena_printf(finder->arena,
                       "metric \"%s\": the sides differ in the first %.0f minutes more than later; "
                       "leave the warm-up out with beginCanaryAnalysisAfterMins, or with warmupMins",
-                      pair->name, minutes(arms, SIDE_EXPERIMENT, drift.at)));
+                      pair->name, minutes(arms, SIDE_EXPERIMENT, step.n_before - 1)));
 }
 
 static void check_baseline(struct finder *finder, const struct arms *arms)
@@ -216,25 +238,21 @@ static void check_baseline(struct finder *finder, const struct arms *arms)
     const struct metric_pair *pair = &finder->input->pairs[finder->at];
     enum direction direction = finder->input->policies[finder->at].direction;
     const struct sample *control = &arms->sides[SIDE_CONTROL];
-    struct drift drift;
-    double before, after, change;
+    struct step step;
+    double change;
 
-    if (direction == DIRECTION_EITHER || control->n < MEASURE_MIN_HAR_POINTS)
+    if (direction == DIRECTION_EITHER ||
+        !find_step(control->values, control->n, finder->scratch, &step))
         return;
-    drift = drift_of(control->values, control->n, finder->scratch);
-    if (!(drift.p < DRIFT_LEVEL) || drift.at + 1 >= control->n)
+    change = direction == DIRECTION_INCREASE ? step.after - step.before : step.before - step.after;
+    if (!(change >= SICK_CHANGE * fabs(step.before)))
         return;
-    before = mean(control->values, 0, drift.at + 1);
-    after = mean(control->values, drift.at + 1, control->n);
-    change = direction == DIRECTION_INCREASE ? after - before : before - after;
-    if (!(change >= SICK_CHANGE * fabs(before)))
-        return;
-    find(
-        finder, "sickBaseline",
-        arena_printf(finder->arena,
-                     "metric \"%s\": the baseline itself went from %.4g to %.4g about %.0f minutes "
-                     "after the start; a canary that follows it down would pass: find out why",
-                     pair->name, before, after, minutes(arms, SIDE_CONTROL, drift.at)));
+    find(finder, "sickBaseline",
+         arena_printf(
+             finder->arena,
+             "metric \"%s\": the baseline itself went from %.4g to %.4g about %.0f minutes "
+             "after the start; a canary that follows it down would pass: find out why",
+             pair->name, step.before, step.after, minutes(arms, SIDE_CONTROL, step.n_before - 1)));
 }
 
 static void invalidate(struct judge_result *result, struct arena *arena)

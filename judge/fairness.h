@@ -4,15 +4,16 @@
  *
  *   unequalTraffic    the exposure metric's totals, canary to baseline, are beyond 0.8 or 1.25
  *   unequalReplicas   the metric has more series on one side than on the other
- *   warmUp            the difference of the sides changes its level in the first half (drift.h, p
- *                     below 0.001), and the larger part of the change lies before that
- *   sickBaseline      in a metric with a direction the baseline alone changes its level for the
- *                     worse (p below 0.001 and by half or more)
- *   staleSeries       one side has no points in the last tenth of the window (and 5 points), where
- *                     the other has
- *   flatSeries        a side that varied repeats one value to its end, for a third of the window
- *                     (and 10 points), or does not vary at all while the other does; zeros are left
- *                     out, as errors that do not occur are no fault */
+ *   warmUp            the difference of the sides has one level in the first minutes, less than
+ * half of all, and a smaller one later sickBaseline      in a metric with a direction the baseline
+ * alone gets worse by half or more staleSeries       one side has no points in the last tenth of
+ * the window (and 5 points), where the other has flatSeries        a side that varied repeats one
+ * value to its end, for a third of the window (and 10 points), or does not vary at all while the
+ * other does; zeros are left out, as errors that do not occur are no fault
+ *
+ * A change of level counts beyond 1.5 standard deviations and with p below 0.001: the largest sum
+ * of deviations from the mean, against the long-run variance around the two levels; after Ploberger
+ * and Kraemer, Econometrica 60(2), 1992. */
 #ifndef JUDGE_FAIRNESS_H
 #define JUDGE_FAIRNESS_H
 
