@@ -38,8 +38,8 @@ struct window_plan {
 
 /* span_ms     what there is of history
  * step_ms     strides are whole steps
- * stride_ms   between two starts; 0: so that n_wanted windows fill the span, or as many as there
- *             are different ones
+ * stride_ms   between two starts; 0: so that about n_wanted windows fill the span, or as many as
+ *             there are different ones
  * needs_before  each window needs as much again in front of it
  *
  * Errors: ERR_INVALID  the span holds no window; ERR_LIMIT  more than BACKTEST_MAX_WINDOWS */
@@ -98,17 +98,17 @@ struct window_share window_share_of(size_t n_hits, size_t n, size_t n_apart);
 struct metric_backtest {
     size_t n_no_data, n_errors;
     size_t n_high, n_low;
-    struct window_share alarms;          /* among windows with data */
-    double level, mde, mde_percent;      /* medians over the windows; percent of the level */
-    double phi, n_eff;                   /* likewise */
-    double alpha;                        /* what the alarms should stay below */
-    double margin_neutral;               /* "no change" on the scale of the limits */
-    double allowed_increase;             /* the smallest that at most a share alpha of the windows */
-    double allowed_decrease;             /* would have passed; both, alpha / 2 each, where either
-                                            direction counts. NaN: not one that counts, or none
-                                            would do */
-    double calibration;                  /* what standard errors would have to be multiplied by, at
-                                            least 1 (judge/tested.h); NaN: unknown */
+    struct window_share alarms;     /* among windows with data */
+    double level, mde, mde_percent; /* medians over the windows; percent of the level */
+    double phi, n_eff;              /* likewise */
+    double alpha;                   /* what the alarms should stay below */
+    double margin_neutral;          /* "no change" on the scale of the limits */
+    double allowed_increase;        /* the smallest that at most a share alpha of the windows */
+    double allowed_decrease;        /* would have passed; both, alpha / 2 each, where either
+                                       direction counts. NaN: not one that counts, or none
+                                       would do */
+    double calibration;             /* what standard errors would have to be multiplied by, at
+                                       least 1 (judge/tested.h); NaN: unknown */
 };
 
 struct canary_backtest {
@@ -116,7 +116,7 @@ struct canary_backtest {
     struct window_share alarms;                     /* of all unmuted metrics together */
     double alpha;                                   /* mean of the metrics' */
     double mde_percent;                             /* median over metrics */
-    bool is_sound; /* the alarms are not significantly more than alpha */
+    bool is_sound; /* the alarms are not significantly more than twice alpha */
 };
 
 void backtest_metric(const struct backtest *backtest, size_t judge, size_t pair,

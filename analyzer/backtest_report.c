@@ -13,8 +13,7 @@
 
 static void set_number(json_t *object, const char *key, double value)
 {
-    json_object_set_new(object, key,
-                        isfinite(value) ? json_number_or_null(value) : json_null());
+    json_object_set_new(object, key, isfinite(value) ? json_number_or_null(value) : json_null());
 }
 
 static json_t *share_json(const struct window_share *share)
@@ -30,11 +29,11 @@ static json_t *share_json(const struct window_share *share)
 static json_t *metric_json(const struct metric_backtest *metric, const char *judge)
 {
     json_t *proposed = json_object();
-    json_t *out = json_pack("{sssIsIsIsIsIso}", "judge", judge, "windows",
-                            (json_int_t)metric->alarms.n, "noData", (json_int_t)metric->n_no_data,
-                            "errors", (json_int_t)metric->n_errors, "high",
-                            (json_int_t)metric->n_high, "low", (json_int_t)metric->n_low,
-                            "falseAlarms", share_json(&metric->alarms));
+    json_t *out =
+        json_pack("{sssIsIsIsIsIso}", "judge", judge, "windows", (json_int_t)metric->alarms.n,
+                  "noData", (json_int_t)metric->n_no_data, "errors", (json_int_t)metric->n_errors,
+                  "high", (json_int_t)metric->n_high, "low", (json_int_t)metric->n_low,
+                  "falseAlarms", share_json(&metric->alarms));
 
     set_number(out, "alpha", metric->alpha);
     set_number(out, "level", metric->level);
@@ -65,10 +64,10 @@ static json_t *metrics_json(const struct backtest *backtest, struct arena *arena
             backtest_metric(backtest, j, i, arena, &metric);
             json_array_append_new(judges, metric_json(&metric, backtest->judges[j].type->name));
         }
-        json_array_append_new(list, json_pack("{sssosssosb}", "name", pair->pair.name, "tags", tags,
-                                              "arms", aa_arms_name(pair->arms), "judges", judges,
-                                              "muted",
-                                              backtest->judges[0].input.policies[i].is_muted));
+        json_array_append_new(list,
+                              json_pack("{sssosssosb}", "name", pair->pair.name, "tags", tags,
+                                        "arms", aa_arms_name(pair->arms), "judges", judges, "muted",
+                                        backtest->judges[0].input.policies[i].is_muted));
     }
     return list;
 }
@@ -80,8 +79,9 @@ static int decimals_of(double value)
 }
 
 /* "RobustRank-v1.0; NetflixACAJudge-v1.0 raises 14 % false alarms here". */
-static const char *recommend(const struct backtest *backtest, const struct canary_backtest *canaries,
-                             size_t best, struct arena *arena)
+static const char *recommend(const struct backtest *backtest,
+                             const struct canary_backtest *canaries, size_t best,
+                             struct arena *arena)
 {
     const struct canary_backtest *chosen = &canaries[best];
     const char *text = backtest->judges[best].type->name;

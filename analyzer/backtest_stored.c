@@ -207,8 +207,8 @@ static enum err_code judge_named(struct rejudging *all, struct store *store, str
 
 static enum err_code judge_since(struct rejudging *all, struct store *store, struct error *err)
 {
-    const char *since = cli_value(all->args, "since") ? cli_value(all->args, "since")
-                                                      : SINCE_DEFAULT;
+    const char *since =
+        cli_value(all->args, "since") ? cli_value(all->args, "since") : SINCE_DEFAULT;
     const char *until = cli_value(all->args, "until");
     struct execution_filter filter = {.kinds = 1u << EXECUTION_CANARY,
                                       .states = 1u << EXECUTION_SUCCEEDED,
@@ -346,8 +346,7 @@ static void report_text(const json_t *report, struct strbuf *out)
     json_array_foreach (json_object_get(report, "agreement"), i, one) {
         const json_t *kappa = json_object_get(one, "kappa");
 
-        strbuf_printf(out, "  %-22s%12lld%12lld",
-                      json_string_value(json_object_get(one, "judge")),
+        strbuf_printf(out, "  %-22s%12lld%12lld", json_string_value(json_object_get(one, "judge")),
                       (long long)json_integer_value(json_object_get(one, "executions")),
                       (long long)json_integer_value(json_object_get(one, "same")));
         if (json_is_real(kappa))

@@ -31,8 +31,9 @@ static const struct cli_option options[] = {
     {"lifetime", 0, "DUR", "another name for --window"},
     {"windows", 0, "N", "how many windows to spread over the history; default 1000"},
     {"stride", 0, "DUR", "time between two windows, in place of --windows"},
-    {"judge", 0, "NAME", "judge to try, repeatable; default the config's, the standard one, "
-                         "RobustRank-v1.0"},
+    {"judge", 0, "NAME",
+     "judge to try, repeatable; default the config's, the standard one, "
+     "RobustRank-v1.0"},
     {"metric", 0, "NAME", "this metric alone; repeatable"},
     RUN_INPUT_OPTIONS,
     {"pass", 0, "N", "score at which the verdict is pass; default the config's, else 95"},
@@ -78,6 +79,7 @@ static enum err_code count_flag(const struct cli_args *args, size_t *out, struct
     const char *text = cli_value(args, "windows");
     double n = WINDOWS_DEFAULT;
 
+    *out = 0;
     if (text && (!number_parse(text, strlen(text), &n) || n < 1 || n > BACKTEST_MAX_WINDOWS ||
                  n != trunc(n)))
         return error_because(err, ERR_INVALID, "usage",
@@ -106,8 +108,7 @@ static enum err_code plan_windows(const struct run_input *input, const struct aa
         needs_before |= pairs[p].arms == AA_WINDOW_BEFORE;
     if (duration_flag(input->args, "lifetime", WINDOW_DEFAULT_S, &length_s, err) ||
         duration_flag(input->args, "window", length_s, &length_s, err) ||
-        duration_flag(input->args, "stride", 0, &stride_s, err) ||
-        count_flag(input->args, &n, err))
+        duration_flag(input->args, "stride", 0, &stride_s, err) || count_flag(input->args, &n, err))
         return err->code;
     if (window_plan_make(span_ms, step_ms, length_s * MS_PER_S, stride_s * MS_PER_S, n,
                          needs_before, out, err))
@@ -212,7 +213,8 @@ static int judge_all(struct run_input *input, const struct backtest *backtest)
 static int backtest_pairs(struct run_input *input, const struct query_batch *batch)
 {
     const struct judge_type *types[BACKTEST_MAX_JUDGES];
-    struct backtest_judge *judges = arena_array(input->arena, struct backtest_judge, BACKTEST_MAX_JUDGES);
+    struct backtest_judge *judges =
+        arena_array(input->arena, struct backtest_judge, BACKTEST_MAX_JUDGES);
     struct backtest backtest = {.judges = judges};
     struct metric_set_list sets[N_SIDES];
     struct metric_pair *whole;
