@@ -7,8 +7,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define FRACTION_MAX_TERMS 1000000 /* enough within a few deviations of the mean for 1e11 counts   \
-                                    */
+#define FRACTION_MAX_TERMS 1000000 /* enough for 1e11 counts */
 #define FRACTION_EPSILON 1e-16
 #define FRACTION_TINY 1e-300 /* stands for a zero denominator; Lentz 1976 */
 #define LOG_LEAST (-745.0)   /* of a double */
