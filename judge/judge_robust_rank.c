@@ -23,11 +23,6 @@ struct rank_run {
     double n_informative; /* effective points of an AR(1) series with this phi */
 };
 
-static double informative(size_t n, double phi)
-{
-    return (double)n * (1 - phi) / (1 + phi);
-}
-
 static void take_har(const struct har_test *test, const struct arms *arms, struct rank_run *out)
 {
     const struct long_run *x = &test->run, *y = arms->is_paired ? &test->run : &test->run_other;
@@ -41,7 +36,7 @@ static void take_har(const struct har_test *test, const struct arms *arms, struc
     out->phi = fmax(x->phi_corrected, y->phi_corrected);
     out->vif = fmax(x->vif, y->vif);
     out->n_eff = fmin(x->n_eff, y->n_eff);
-    out->n_informative = fmin(informative(n, x->phi_corrected), informative(m, y->phi_corrected));
+    out->n_informative = fmin(measure_informative_points(n, x->phi_corrected), measure_informative_points(m, y->phi_corrected));
 }
 
 /* Of the experiment's values `x`, in order of time, against the control's. */
@@ -86,7 +81,7 @@ static void run_test(const struct test_input *input, const double *x, struct are
         out->phi = fmax(test.phi_x, test.phi_y);
         out->vif = test.vif;
         out->n_eff = fmin((double)n, (double)m) / test.vif;
-        out->n_informative = fmin(informative(n, test.phi_x), informative(m, test.phi_y));
+        out->n_informative = fmin(measure_informative_points(n, test.phi_x), measure_informative_points(m, test.phi_y));
     } else {
         struct har_test test;
 
@@ -249,20 +244,6 @@ static void plan_ahead(const struct test_input *input, const struct rank_run *ru
                                              out->alpha, POWER_DEFAULT);
 }
 
-static bool has_enough(const struct test_input *input, struct arena *arena, struct test_report *out)
-{
-    size_t n = out->n[0] < out->n[1] ? out->n[0] : out->n[1];
-    bool is_independent = assumes_independence(&input->policy->options);
-    size_t least = is_independent ? 2 : MEASURE_MIN_HAR_POINTS;
-
-    if (n >= least)
-        return true;
-    out->decision = DECISION_NO_DATA;
-    out->reason = arena_printf(arena, "too few points for %s test: %zu, at least %zu are needed",
-                               is_independent ? "a" : "an autocorrelation-robust", n, least);
-    return false;
-}
-
 static void robust_rank_test(const struct test_input *input, struct arena *scratch,
                              struct arena *arena, struct test_report *out)
 {
@@ -270,9 +251,11 @@ static void robust_rank_test(const struct test_input *input, struct arena *scrat
     const struct sample *y = &input->arms->sides[SIDE_CONTROL];
     struct hodges_lehmann shift;
     struct rank_run run;
+    bool is_independent = assumes_independence(&input->policy->options);
     double level;
 
-    if (!has_enough(input, arena, out))
+    if (!measure_has_points(is_independent ? 2 : MEASURE_MIN_HAR_POINTS, is_independent, arena,
+                            out))
         return;
     run_test(input, x->values, scratch, &run);
     hodges_lehmann_interval(x->sorted, x->n, y->sorted, y->n, order_of_limits(input, &run, scratch),

@@ -3,10 +3,13 @@
 #include "judge/stats/distribution.h"
 #include "judge/stats/drift.h"
 #include "judge/stats/effects.h"
+#include "judge/stats/power.h"
+#include "judge/stats/scale.h"
 
 #include <math.h>
 
 #define DRIFT_LEVEL 0.01
+#define COUNT_SLACK 1e-9 /* of a value that is a count but for its rounding */
 #define LJUNG_BOX_LAG 10u
 #define SECONDS_PER_MINUTE 60.0
 
@@ -67,6 +70,112 @@ double measure_increase(const struct metric_policy *policy, int margin)
 double measure_decrease(const struct metric_policy *policy, int margin)
 {
     return margin == MARGIN_ALLOWED ? policy->allowed_decrease : policy->critical_decrease;
+}
+
+/* --- limits as data --- */
+
+struct measure_limit measure_limit(const struct metric_policy *policy, double limit)
+{
+    struct measure_limit out = {.shift = 0, .factor = 1};
+
+    if (policy->effect_measure == EFFECT_SHIFT)
+        out.shift = limit;
+    else if (policy->effect_measure == EFFECT_MEAN_RATIO)
+        out.factor = limit;
+    return out;
+}
+
+void measure_margins(const struct metric_policy *policy, measure_limit_test test, void *ctx,
+                     struct test_report *out)
+{
+    for (int margin = MARGIN_ALLOWED; margin <= MARGIN_CRITICAL; margin++) {
+        double increase = measure_increase(policy, margin);
+        double decrease = measure_decrease(policy, margin);
+        double unused;
+
+        if (margin == MARGIN_CRITICAL && !policy->is_critical)
+            continue;
+        if (margin == MARGIN_CRITICAL && increase == policy->allowed_increase &&
+            decrease == policy->allowed_decrease) {
+            out->above[margin] = out->above[MARGIN_ALLOWED];
+            out->below[margin] = out->below[MARGIN_ALLOWED];
+            continue;
+        }
+        test(ctx, measure_limit(policy, increase), &out->above[margin], &out->below[margin]);
+        if (decrease != increase)
+            test(ctx, measure_limit(policy, decrease), &unused, &out->below[margin]);
+    }
+}
+
+static bool has_neutral_critical_limits(const struct metric_policy *policy)
+{
+    double neutral = measure_neutral(policy);
+
+    return !policy->is_critical ||
+           (policy->critical_increase == neutral && policy->critical_decrease == neutral);
+}
+
+bool measure_is_testable(const struct test_input *input, struct test_report *out)
+{
+    enum effect_measure measure = input->policy->effect_measure;
+
+    if ((measure != EFFECT_CLES && measure != EFFECT_CLIFFS_DELTA) ||
+        (measure_is_neutral(input->policy) && has_neutral_critical_limits(input->policy)))
+        return true;
+    out->decision = DECISION_ERROR;
+    out->reason = "this judge has no limits on the scales \"cles\" and \"cliffsDelta\"; set "
+                  "effectSize.measure to \"meanRatio\" or \"shift\", or take RobustRank-v1.0";
+    return false;
+}
+
+bool measure_has_points(size_t least, bool is_independent, struct arena *arena,
+                        struct test_report *out)
+{
+    size_t n = out->n[0] < out->n[1] ? out->n[0] : out->n[1];
+
+    if (n >= least)
+        return true;
+    out->decision = DECISION_NO_DATA;
+    out->reason = arena_printf(arena, "too few points for %s test: %zu, at least %zu are needed",
+                               is_independent ? "a" : "an autocorrelation-robust", n, least);
+    return false;
+}
+
+void measure_refuse_ratio(struct test_report *out)
+{
+    out->decision = DECISION_NO_DATA;
+    out->reason = "the margins are ratios, which a baseline at or below 0 does not have; set "
+                  "effectSize.measure to \"shift\"";
+}
+
+bool measure_is_count(double value)
+{
+    return value >= 0 && value <= MEASURE_LARGEST_COUNT &&
+           fabs(value - round(value)) <= COUNT_SLACK * fmax(1, value);
+}
+
+double measure_informative_points(size_t n, double phi)
+{
+    return (double)n * (1 - phi) / (1 + phi);
+}
+
+double measure_mean(const double *values, size_t n, struct arena *scratch)
+{
+    int exponent = scale_exponent_of_two(values, n, NULL, 0);
+
+    return ldexp(moments_of(scale_down(values, n, exponent, scratch), n).mean, exponent);
+}
+
+void measure_plan(double se, double df, double distance, struct test_report *out)
+{
+    size_t n = out->n[0] < out->n[1] ? out->n[0] : out->n[1];
+
+    if (!isfinite(se))
+        return;
+    out->minimum_detectable_effect =
+        se > 0 ? (t_quantile_two_sided(out->alpha, df) + t_quantile(POWER_DEFAULT, df)) * se : 0;
+    out->points_needed =
+        se > 0 ? power_points_needed((double)n, fabs(distance) / se, out->alpha, POWER_DEFAULT) : 0;
 }
 
 /* --- effects --- */

@@ -27,6 +27,47 @@ void measure_p(double estimate, double limit, double se, double df, double *abov
  * does not exist for this level. */
 double measure_limit_as_shift(const struct metric_policy *policy, double limit, double level);
 
+/* A limit as what is done to the data before "no change" is tested: the experiment loses `shift`,
+ * the control is multiplied by `factor`. */
+struct measure_limit {
+    double shift, factor;
+};
+struct measure_limit measure_limit(const struct metric_policy *policy, double limit);
+
+/* One-sided p-values of "the effect lies at the limit". */
+typedef void (*measure_limit_test)(void *ctx, struct measure_limit limit, double *above,
+                                   double *below);
+
+/* Fill report->above and below by testing at each limit that the policy has. */
+void measure_margins(const struct metric_policy *policy, measure_limit_test test, void *ctx,
+                     struct test_report *out);
+
+/* For tests that know ratios and shifts only. False: the margins are probabilities, and `out` is an
+ * error that says so. "No change at all" can be tested whatever its scale. */
+bool measure_is_testable(const struct test_input *input, struct test_report *out);
+
+/* For tests that need `least` points on each side. False: `out` is "no data". */
+bool measure_has_points(size_t least, bool is_independent, struct arena *arena,
+                        struct test_report *out);
+
+/* Ratios ask for a control above 0: `out` is "no data" where margins need one and there is none. */
+void measure_refuse_ratio(struct test_report *out);
+
+/* A whole number of events, give or take the rounding of a query; beyond the largest, doubles are
+ * no counts any more. */
+#define MEASURE_LARGEST_COUNT 0x1p53
+bool measure_is_count(double value);
+
+/* What n points of an AR(1) series with this autocorrelation are worth. */
+double measure_informative_points(size_t n, double phi);
+
+/* The mean of any finite values, however large. */
+double measure_mean(const double *values, size_t n, struct arena *scratch);
+
+/* The smallest effect of a test with this standard error, and how many points a margin asks for,
+ * given `distance`, how far the estimate is from it in the unit of se. */
+void measure_plan(double se, double df, double distance, struct test_report *out);
+
 /* The limits by margin (MARGIN_ALLOWED, MARGIN_CRITICAL). */
 double measure_increase(const struct metric_policy *policy, int margin);
 double measure_decrease(const struct metric_policy *policy, int margin);

@@ -88,13 +88,13 @@ static double variance(size_t n, size_t m)
 {
     double total = (double)n + (double)m;
     double big_h = 1 / (double)n + 1 / (double)m;
-    double h = 0,
-           g = 0; /* h ends as the sum of 1/i, g adds 1/(N - i) times the sum of 1/j, j > i */
+    double h = 0; /* the sum of 1 / i */
+    double g = 0; /* the sum of 1 / (N - i) times the sum of 1 / j over j > i */
     double a, b, c, d;
 
-    for (double j = total - 1; j >= 1; j--) {
-        g += h / (total - j); /* i = j, whose partners are above; nothing for i = N - 1 */
-        h += 1 / j;
+    for (size_t i = n + m - 1; i >= 1; i--) {
+        g += h / (total - (double)i); /* its partners are above it; N - 1 has none */
+        h += 1 / (double)i;
     }
     a = 4 * g - 6 + (10 - 6 * g) * big_h;
     b = (2 * g - 4) * 4 + 16 * h + (2 * g - 14 * h - 4) * big_h - 8 * h + 4 * g - 6;
@@ -179,6 +179,18 @@ void anderson_darling_test(const double *x, size_t n, const double *y, size_t m,
     out->t_right = (right_a2(&pooled) - 1) / sigma;
     out->p_right = table_fit(out->t_right, &out->is_right_p_capped);
     out->p_limit_right = limit_p(out->t_right);
+}
+
+double anderson_darling_p(double t_midrank, size_t n, size_t m, double inflation)
+{
+    double sigma = sqrt(variance(n, m));
+    double t = ((1 + t_midrank * sigma) / inflation - 1) / sigma;
+    bool is_capped;
+    double p = table_fit(t, &is_capped);
+
+    if (isnan(t) || !is_capped)
+        return isnan(t) ? NAN : p;
+    return t < table_t[0] ? fmax(p, limit_p(t)) : fmin(p, limit_p(t));
 }
 
 double anderson_darling_permutation_p(const double *x, size_t n, const double *y, size_t m,

@@ -44,6 +44,16 @@ static void choose_blocks(const double *x, size_t n, const double *y, size_t m, 
     out->block_x = out->block_y = bootstrap_block(long_run_phi_corrected(work, n, scratch), n);
 }
 
+/* (1 + #{stretch |theta* - theta| >= |theta|}) / (B + 1). */
+static double symmetric_p(const double *thetas, size_t n, double estimate, double stretch)
+{
+    size_t n_extreme = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_extreme += stretch * fabs(thetas[i] - estimate) >= fabs(estimate);
+    return (double)(1 + n_extreme) / (double)(1 + n);
+}
+
 void bootstrap_difference(const double *x, size_t n, const double *y, size_t m,
                           bootstrap_statistic statistic, void *ctx,
                           const struct bootstrap_settings *settings, struct arena *scratch,
@@ -53,10 +63,10 @@ void bootstrap_difference(const double *x, size_t n, const double *y, size_t m,
     double *x_drawn = arena_array(scratch, double, n);
     double *y_drawn = arena_array(scratch, double, m);
     uint64_t state = settings->seed;
-    size_t n_drawn = 0, n_extreme = 0;
+    size_t n_drawn = 0;
     double stretch;
 
-    *out = (struct bootstrap){NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0, 0};
+    *out = (struct bootstrap){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0, 0};
     if (n < 2 || m < 2 || (settings->is_paired && n != m))
         return;
     memcpy(x_drawn, x, n * sizeof(*x));
@@ -74,10 +84,9 @@ void bootstrap_difference(const double *x, size_t n, const double *y, size_t m,
         theta = statistic(x_drawn, n, y_drawn, m, ctx);
         if (isnan(theta))
             continue;
-        n_extreme += fabs(theta - out->estimate) >= fabs(out->estimate);
         thetas[n_drawn++] = theta;
     }
-    out->p_value = (double)(1 + n_extreme) / (double)(1 + n_drawn);
+    out->p_value = symmetric_p(thetas, n_drawn, out->estimate, 1);
     if (n_drawn < 2)
         return;
     sort_doubles(thetas, n_drawn, thetas, scratch);
@@ -88,6 +97,7 @@ void bootstrap_difference(const double *x, size_t n, const double *y, size_t m,
         stretch = sqrt(settings->omega_har / out->omega_boot);
         out->scaled_lower = out->estimate + stretch * (out->lower - out->estimate);
         out->scaled_upper = out->estimate + stretch * (out->upper - out->estimate);
+        out->scaled_p = symmetric_p(thetas, n_drawn, out->estimate, stretch);
     }
 }
 

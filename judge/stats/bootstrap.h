@@ -25,7 +25,7 @@ struct bootstrap_settings {
     size_t n_samples; /* B, 199 .. 9999 */
     uint64_t seed;
     double alpha;     /* 1 - the level of the percentile interval, in (0, 1) */
-    double omega_har; /* long-run variance of theta times n; 0 or NaN: do not scale */
+    double omega_har; /* n times the HAR variance of theta; 0 or NaN: do not scale */
 };
 
 struct bootstrap {
@@ -35,6 +35,7 @@ struct bootstrap {
     double omega_boot;   /* n times the variance of theta* */
     double scaled_lower, scaled_upper; /* the ends' distances from the estimate times
                                           sqrt(omega_har / omega_boot); NaN when not asked for */
+    double scaled_p; /* p_value with the |theta* - theta| stretched in the same way; likewise */
     size_t block_x, block_y;
 };
 

@@ -12,17 +12,19 @@ double p_value(double p)
 
 double p_upper_t(double t, double df)
 {
-    if (isnan(t) || !(df > 0))
-        return NAN;
+    if (t == 0)
+        return 0.5; /* whatever the degrees of freedom: without variance they do not exist */
     if (isinf(t))
         return t > 0 ? 0 : 1;
+    if (isnan(t) || !(df > 0))
+        return NAN;
     return p_value(gsl_cdf_tdist_Q(t, df));
 }
 
 double p_two_sided_t(double t, double df)
 {
     if (t == 0)
-        return 1; /* whatever the degrees of freedom: without variance they do not exist */
+        return 1;
     if (isinf(t))
         return 0;
     return p_value(2 * p_upper_t(fabs(t), df));
