@@ -204,7 +204,11 @@ static const char *deviation_text(const struct metric_result *result, char *buff
 
 static const char *effect_text(const struct metric_result *result, char *buffer, size_t size)
 {
-    if (!result->has_interval || !isfinite(result->effect_size))
+    const struct test_report *report = result->report;
+
+    if (report && isfinite(report->effect.estimate))
+        snprintf(buffer, size, "%s %.3g", report->effect.measure, report->effect.estimate);
+    else if (!result->has_interval || !isfinite(result->effect_size))
         snprintf(buffer, size, "-");
     else if (result->effect_measure == EFFECT_CLES)
         snprintf(buffer, size, "cles %.3g", result->effect_size);
@@ -277,6 +281,14 @@ static void put_ungrouped(const struct page *page, const struct judge_result *re
     }
 }
 
+/* Without its full stop, if it has one. */
+static void put_sentence(const char *sentence, struct strbuf *out)
+{
+    size_t n = strlen(sentence);
+
+    strbuf_append(out, sentence, n && sentence[n - 1] == '.' ? n - 1 : n);
+}
+
 void verdict_explain_inverse(const struct explanation *explanation, struct strbuf *out)
 {
     if (explanation->limit_name)
@@ -298,9 +310,7 @@ void verdict_explain(const struct metric_result *result, struct strbuf *out)
     bool is_canary_empty = stats[SIDE_EXPERIMENT].count == 0;
 
     if (result->report) {
-        size_t n = strlen(result->reason);
-
-        strbuf_append(out, result->reason, n && result->reason[n - 1] == '.' ? n - 1 : n);
+        put_sentence(result->reason, out);
         return;
     }
     switch (result->classification) {
@@ -369,8 +379,11 @@ static void put_summary(const struct page *page, const struct judge_result *resu
     if (n_nodata)
         strbuf_printf(&text, ", %zu without data", n_nodata);
     strbuf_puts(&text, ".");
-    if (*result->reason)
-        strbuf_printf(&text, " %s.", result->reason);
+    if (*result->reason) {
+        strbuf_puts(&text, " ");
+        put_sentence(result->reason, &text);
+        strbuf_puts(&text, ".");
+    }
     fputs("  ", page->out);
     put_wrapped(page, text.bytes, 2);
     strbuf_clear(&text);
