@@ -10,9 +10,10 @@
 /* p as it is reported: 0 below P_SMALLEST, at most 1, NaN stays. */
 double p_value(double p);
 
-/* Two-sided p of t with df degrees of freedom; t may be infinite (0) or 0/0 (NaN: 1). */
+/* Two-sided p of t with df degrees of freedom: 0 for an infinite t and 1 for 0 even where df does
+ * not exist; otherwise NaN without t or df. */
 double p_two_sided_t(double t, double df);
-/* P(T > t). */
+/* P(T > t); 0 and 1 at the infinities and 1/2 for 0, again whatever df is. */
 double p_upper_t(double t, double df);
 double p_two_sided_normal(double z);
 

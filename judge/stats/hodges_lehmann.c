@@ -84,26 +84,24 @@ static void make_cut(const struct matrix *a, double pivot, const struct cut *low
                      const struct cut *high, struct cut *out)
 {
     const double *x = a->x, *y = a->y;
+    const uint32_t *least = high->above, *most = low->above;
     uint32_t *above = out->above;
     uint32_t widest = 0;
     uint64_t n_above = 0;
-    size_t step = 1;
+    size_t n = a->n, step = 1;
 
-    for (size_t i = 0; i < a->n; i++) {
-        uint32_t width = low->above[i] - high->above[i];
-
-        widest = width > widest ? width : widest;
-    }
-    memcpy(above, high->above, a->n * sizeof(*above));
+    for (size_t i = 0; i < n; i++)
+        widest = most[i] - least[i] > widest ? most[i] - least[i] : widest;
+    memcpy(above, least, n * sizeof(*above));
     while (step <= widest / 2)
         step *= 2;
     for (; step && widest; step /= 2) {
         const double *ahead = y + step - 1;
 
-        for (size_t i = 0; i < a->n; i++)
+        for (size_t i = 0; i < n; i++)
             above[i] += (uint32_t)step & -(uint32_t)(x[i] - ahead[above[i]] > pivot);
     }
-    for (size_t i = 0; i < a->n; i++)
+    for (size_t i = 0; i < n; i++)
         n_above += above[i];
     out->pivot = pivot;
     out->n_le = a->n_pairs - n_above;
@@ -142,27 +140,23 @@ static void neighbours(const struct matrix *a, uint64_t k, const struct cut **lo
     }
 }
 
+/* Cut at the first guess at D(k), between the shared cuts there are. */
 static void share_guess(struct matrix *a, uint64_t k)
 {
-    const struct cut *low, *high;
+    const struct cut *low = &a->none, *high = &a->all;
     double pivot = first_guess(a, k);
 
-    neighbours(a, k, &low, &high);
-    for (size_t c = 0; c < a->n_shared; c++) /* bounds must be pivots around this one */
-        if (a->shared[c].pivot == pivot)
-            return;
-    low = &a->none;
-    high = &a->all;
     for (size_t c = 0; c < a->n_shared; c++) {
         const struct cut *cut = &a->shared[c];
 
+        if (cut->pivot == pivot)
+            return;
         if (cut->pivot < pivot && cut->n_le >= low->n_le)
             low = cut;
         if (cut->pivot > pivot && cut->n_le < high->n_le)
             high = cut;
     }
-    make_cut(a, pivot, low, high, &a->shared[a->n_shared]);
-    a->n_shared++;
+    make_cut(a, pivot, low, high, &a->shared[a->n_shared++]);
 }
 
 /* The smallest and the largest candidate. */

@@ -2,11 +2,10 @@
  * forming them. Pure, exact: D(k) is a difference of two of the values, rounded once.
  *
  * xs, ys   in the order of judge/sort.h, at least one value each, finite; differences may overflow
- * scratch  about 40 (n + m) bytes
+ * scratch  about 40 n + 32 (n + m) bytes
  *
- * Expected O(log(n m)) passes of O(n + m), and never more than that by much: a pass that removes
- * too little is followed by one whose pivot is a weighted median of the row medians. n m may
- * exceed 2^32; n and m are below 2^31. The same input takes the same path.
+ * Expected O(log(n m)) passes of O(n log m), in practice about ten for all three order statistics.
+ * n m may exceed 2^32; n and m are below 2^31. The same input takes the same path.
  * Source: Hodges and Lehmann, Ann. Math. Statist. 34(2), 1963; Johnson and Mizoguchi, SIAM J.
  * Comput. 7(2), 1978; Monahan, ACM TOMS 10(3), 1984. */
 #ifndef JUDGE_STATS_HODGES_LEHMANN_H

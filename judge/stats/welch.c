@@ -26,12 +26,6 @@ static struct comparison compare(const double *x, size_t n, const double *y, siz
     return out;
 }
 
-/* P(T > t); without variance t is infinite, or 0 in the middle. */
-static double upper_tail(double t, double df)
-{
-    return t == 0 ? 0.5 : p_upper_t(t, isinf(t) ? 1 : df);
-}
-
 void welch_test(const double *x, size_t n, const double *y, size_t m, enum alternative alternative,
                 double alpha, struct arena *scratch, struct welch *out)
 {
@@ -50,7 +44,7 @@ void welch_test(const double *x, size_t n, const double *y, size_t m, enum alter
     else if (out->t == 0 && means.se == 0)
         out->p = 1;
     else
-        out->p = upper_tail(alternative == ALTERNATIVE_LESS ? -out->t : out->t, means.df);
+        out->p = p_upper_t(alternative == ALTERNATIVE_LESS ? -out->t : out->t, means.df);
     out->lower =
         alternative == ALTERNATIVE_LESS ? -INFINITY : ldexp(interval.lower, means.exponent);
     out->upper =
@@ -66,8 +60,8 @@ void tost_welch(const double *x, size_t n, const double *y, size_t m, double low
     struct interval interval =
         interval_around(means.diff, means.se, t_quantile(1 - alpha, means.df));
 
-    out->p_lower = upper_tail(t_statistic(above_low, means.se), means.df);
-    out->p_upper = upper_tail(t_statistic(below_high, means.se), means.df);
+    out->p_lower = p_upper_t(t_statistic(above_low, means.se), means.df);
+    out->p_upper = p_upper_t(t_statistic(below_high, means.se), means.df);
     out->p = out->p_lower > out->p_upper ? out->p_lower : out->p_upper;
     out->is_equivalent = out->p < alpha;
     out->lower = ldexp(interval.lower, means.exponent);

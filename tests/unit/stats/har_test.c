@@ -304,6 +304,30 @@ static void samples_apart_leave_no_doubt(void **state)
     arena_free(arena);
 }
 
+/* More pairs than 32 bits count, and as many as a judge may meet. */
+static void a_hundred_thousand_points(void **state)
+{
+    const size_t n = 100000;
+    struct arena *arena = arena_create();
+    double *x = arena_array(arena, double, n), *y = arena_array(arena, double, n);
+    struct har_test test;
+    struct har_shift shift;
+
+    (void)state;
+    fill(x, n, 100, 31);
+    fill(y, n, 100, 32);
+    for (size_t i = 0; i < n; i++)
+        x[i] += 0.5;
+    har_rank_paired(x, y, n, ALPHA, arena, &test, &shift);
+    assert_near(883, test.df, 0);
+    assert_true(test.p < 1e-6);
+    assert_true(shift.lower < 0.5 && 0.5 < shift.upper && shift.upper - shift.lower < 0.3);
+    assert_near(shift.u, test.effect * 1e10, 1e-3);
+    har_mean_paired(x, y, n, ALPHA, arena, &test);
+    assert_true(test.lower < 0.5 && 0.5 < test.upper);
+    arena_free(arena);
+}
+
 static void a_change_of_level_is_found_where_it_is(void **state)
 {
     struct arena *arena = arena_create();
@@ -386,6 +410,7 @@ int main(void)
         cmocka_unit_test(degenerate_samples),
         cmocka_unit_test(nothing_to_test_is_undefined),
         cmocka_unit_test(samples_apart_leave_no_doubt),
+        cmocka_unit_test(a_hundred_thousand_points),
         cmocka_unit_test(a_change_of_level_is_found_where_it_is),
         cmocka_unit_test(differences_of_differences),
         cmocka_unit_test(ranks_are_counted_one_by_one),
