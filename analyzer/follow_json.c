@@ -283,6 +283,8 @@ json_t *follow_full(const struct stored_execution *row, const struct follow_stat
         json_object_set_new(out, "error", error);
     if (intervals)
         json_object_set_new(out, "intervals", intervals);
+    if (member(body, "warnings"))
+        json_object_set(out, "warnings", (json_t *)(uintptr_t)member(body, "warnings"));
     set_given(out, "metricSetPairListId", text_member(body, "metricSetPairListId"));
     json_object_set_new(out, "links", links_of(row));
     return out;

@@ -179,6 +179,20 @@ static void write_body(json_t *body, const struct report_frozen *frozen, struct 
     strbuf_puts(out, "}");
 }
 
+/* What people should know about a verdict; no member when there is nothing. Kayenta has none such,
+ * and its clients skip what they do not know. */
+static void set_warnings(json_t *body, const struct execution *execution)
+{
+    const char *const *warnings = judgement_warnings(&execution->judgement, execution->arena);
+    json_t *list = json_array();
+
+    for (; *warnings; warnings++)
+        json_array_append_new(list, json_string(*warnings));
+    if (json_array_size(list))
+        json_object_set(body, "warnings", list);
+    json_decref(list);
+}
+
 void report_status(const struct report_frozen *frozen, const struct execution *execution,
                    bool has_ended, struct strbuf *out)
 {
@@ -196,9 +210,10 @@ void report_status(const struct report_frozen *frozen, const struct execution *e
         set_time(body, "endTime", execution->ended_unix_ms);
         if (execution->judgement.n_pairs)
             json_set_text(body, "metricSetPairListId", frozen->metric_set_pair_list_id);
-        if (!execution->error.code)
+        if (!execution->error.code) {
             json_object_set_new(body, "result", result_json(execution));
-        else if (execution->error.code != ERR_CANCELLED)
+            set_warnings(body, execution);
+        } else if (execution->error.code != ERR_CANCELLED)
             json_object_set_new(body, "exception",
                                 report_exception(&execution->error, execution->failed_operation,
                                                  execution->failed_run, execution->ended_unix_ms));

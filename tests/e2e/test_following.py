@@ -35,6 +35,20 @@ def start_analysis(service, config, request, **parameters):
     return answer.json()["canaryAnalysisExecutionId"]
 
 
+def test_warnings_of_a_verdict(quick, scripted_store):
+    """Few points are worth a word; where there is nothing to say, there is no such member."""
+    scripted_store.answer = lambda path, query: (200, {}, matrix(GOOD[:12]))
+    execution = quick.start_canary(metric_config(), canary_request())
+    body = quick.wait_for(execution)
+    warnings = follow(quick, execution)["warnings"]
+    assert any('metric "m0" has only 12 ' in warning for warning in warnings)
+    assert body["warnings"] == warnings
+    scripted_store.answer = lambda path, query: (200, {}, matrix([v + ("v42" in str(query)) for v in GOOD]))
+    execution = quick.start_canary(metric_config(), canary_request())
+    quick.wait_for(execution)
+    assert "has only" not in json.dumps(follow(quick, execution))
+
+
 @pytest.fixture
 def slow(scripted_store, start_serinus):
     """A service whose metric store answers when it is let go."""
