@@ -33,14 +33,6 @@ static enum err_code read_alternative(const json_t *params, enum alternative *ou
     return ERR_OK;
 }
 
-static double *sorted_copy(const double *values, size_t n, struct arena *arena)
-{
-    double *sorted = arena_array(arena, double, n);
-
-    sort_doubles(values, n, sorted, arena);
-    return sorted;
-}
-
 static enum err_code read_pairs(const json_t *inputs, struct arena *arena,
                                 struct stats_samples *out, struct error *err)
 {
@@ -129,7 +121,7 @@ static enum err_code hodges_lehmann_normal_ci(const json_t *inputs, const json_t
     if (correct && !json_is_boolean(correct))
         return error_set(err, ERR_INVALID, "params.correct must be true or false");
     if (mann_whitney_interval_as(
-            sorted_copy(in.x, in.n, arena), in.n, sorted_copy(in.y, in.m, arena), in.m, 1 - alpha,
+            sort_copy(in.x, in.n, arena), in.n, sort_copy(in.y, in.m, arena), in.m, 1 - alpha,
             json_is_false(correct) ? MANN_WHITNEY_CORRECT_NONE : MANN_WHITNEY_CORRECT_LIMITS, arena,
             &found, err))
         return err->code;
@@ -153,8 +145,8 @@ static enum err_code hodges_lehmann_exact_ci(const json_t *inputs, const json_t 
                          in.n >= RANK_TEST_MAX_EXACT_POINTS ? "x" : "y",
                          RANK_TEST_MAX_EXACT_POINTS - 1);
     k = hodges_lehmann_exact_k(in.n, in.m, alpha, arena, &level);
-    hodges_lehmann_interval(sorted_copy(in.x, in.n, arena), in.n, sorted_copy(in.y, in.m, arena),
-                            in.m, k, arena, &found);
+    hodges_lehmann_interval(sort_copy(in.x, in.n, arena), in.n, sort_copy(in.y, in.m, arena), in.m,
+                            k, arena, &found);
     *out = json_object();
     set_interval(*out, found.estimate, found.lower, found.upper);
     json_object_set_new(*out, "order_index", json_integer((json_int_t)k));
@@ -225,7 +217,7 @@ static enum err_code kayenta_mann_whitney(const json_t *inputs, const json_t *pa
         return error_set(err, ERR_INVALID, "inputs.%s is empty; one value or more is needed",
                          x->n == 0 ? "experiment" : "control");
     for (int side = 0; side < N_SIDES; side++)
-        sides[side].sorted = sorted_copy(sides[side].values, sides[side].n, arena);
+        sides[side].sorted = sort_copy(sides[side].values, sides[side].n, arena);
     describe_sides(sides, stats);
     ratio = effect_mean_ratio(stats[SIDE_EXPERIMENT].mean, stats[SIDE_CONTROL].mean);
     cles = effect_cles(x->sorted, x->n, y->sorted, y->n, arena);

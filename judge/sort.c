@@ -115,3 +115,11 @@ void sort_doubles(const double *values, size_t n, double *sorted, struct arena *
     for (size_t i = 0; i < n; i++)
         sorted[i] = order_value(from[i]);
 }
+
+double *sort_copy(const double *values, size_t n, struct arena *scratch)
+{
+    double *sorted = arena_array(scratch, double, n);
+
+    sort_doubles(values, n, sorted, scratch);
+    return sorted;
+}

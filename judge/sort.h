@@ -14,4 +14,7 @@
  * scratch  working memory, 16 n bytes */
 void sort_doubles(const double *values, size_t n, double *sorted, struct arena *scratch);
 
+/* A sorted copy in `scratch`. */
+double *sort_copy(const double *values, size_t n, struct arena *scratch);
+
 #endif

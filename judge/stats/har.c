@@ -138,14 +138,6 @@ void har_ratio_unpaired(const double *x, size_t n, const double *y, size_t m, do
     conclude_unpaired(out, effect, effect, n, m, alpha);
 }
 
-static double *sorted_copy(const double *values, size_t n, struct arena *scratch)
-{
-    double *sorted = arena_array(scratch, double, n);
-
-    sort_doubles(values, n, sorted, scratch);
-    return sorted;
-}
-
 static double sum_of(const double *values, size_t n)
 {
     double sum = 0;
@@ -182,7 +174,7 @@ static const struct har_shift no_shift = {
 void har_rank_paired(const double *x, const double *y, size_t n, double alpha,
                      struct arena *scratch, struct har_test *out, struct har_shift *shift)
 {
-    const double *x_sorted = sorted_copy(x, n, scratch), *y_sorted = sorted_copy(y, n, scratch);
+    const double *x_sorted = sort_copy(x, n, scratch), *y_sorted = sort_copy(y, n, scratch);
     double *d = arena_array(scratch, double, n), *other = arena_array(scratch, double, n);
     double size = (double)n, u, se, quantile;
 
@@ -222,7 +214,7 @@ static void place(const double *values, const double *sorted, size_t n, size_t n
 void har_rank_unpaired(const double *x, size_t n, const double *y, size_t m, double alpha,
                        struct arena *scratch, struct har_test *out, struct har_shift *shift)
 {
-    const double *x_sorted = sorted_copy(x, n, scratch), *y_sorted = sorted_copy(y, m, scratch);
+    const double *x_sorted = sort_copy(x, n, scratch), *y_sorted = sort_copy(y, m, scratch);
     double *rx = arena_array(scratch, double, n), *ry = arena_array(scratch, double, m);
     double pairs = (double)n * (double)m, u, quantile;
 

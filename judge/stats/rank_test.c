@@ -13,21 +13,22 @@
 #include <math.h>
 #include <stdbool.h>
 
-static double *sorted_copy(const double *values, size_t n, struct arena *scratch)
+/* shift.h tells -0.0 and 0.0 apart, which the tests of this room do not. */
+static double *sorted_without_sign_of_zero(const double *values, size_t n, struct arena *scratch)
 {
-    double *sorted = arena_array(scratch, double, n);
+    double *sorted = sort_copy(values, n, scratch);
 
     for (size_t i = 0; i < n; i++)
-        sorted[i] = values[i] + 0.0; /* shift.h tells -0.0 and 0.0 apart */
-    sort_doubles(sorted, n, sorted, scratch);
+        sorted[i] += 0.0;
     return sorted;
 }
 
 static struct shift_count count_pairs(const double *x, size_t n, const double *y, size_t m,
                                       struct arena *scratch)
 {
-    return shift_count(
-        shift_create(sorted_copy(x, n, scratch), n, sorted_copy(y, m, scratch), m, scratch), 0);
+    return shift_count(shift_create(sorted_without_sign_of_zero(x, n, scratch), n,
+                                    sorted_without_sign_of_zero(y, m, scratch), m, scratch),
+                       0);
 }
 
 static double upper_normal(double z)

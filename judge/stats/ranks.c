@@ -60,19 +60,11 @@ void ranks_pooled_sorted(const double *x, const double *x_sorted, size_t n, cons
     look_up(y, y_sorted, rank_y, m, scratch, ry);
 }
 
-static double *sorted_copy(const double *values, size_t n, struct arena *scratch)
-{
-    double *sorted = arena_array(scratch, double, n);
-
-    sort_doubles(values, n, sorted, scratch);
-    return sorted;
-}
-
 void ranks_pooled(const double *x, size_t n, const double *y, size_t m, struct arena *scratch,
                   double *rx, double *ry)
 {
-    ranks_pooled_sorted(x, sorted_copy(x, n, scratch), n, y, sorted_copy(y, m, scratch), m, scratch,
-                        rx, ry);
+    ranks_pooled_sorted(x, sort_copy(x, n, scratch), n, y, sort_copy(y, m, scratch), m, scratch, rx,
+                        ry);
 }
 
 /* Among no others. */
@@ -84,5 +76,5 @@ void ranks_within_sorted(const double *x, const double *x_sorted, size_t n, stru
 
 void ranks_within(const double *x, size_t n, struct arena *scratch, double *ranks)
 {
-    ranks_within_sorted(x, sorted_copy(x, n, scratch), n, scratch, ranks);
+    ranks_within_sorted(x, sort_copy(x, n, scratch), n, scratch, ranks);
 }
