@@ -2,7 +2,7 @@
  * forming them. Pure, exact: D(k) is a difference of two of the values, rounded once.
  *
  * xs, ys   in the order of judge/sort.h, at least one value each, finite; differences may overflow
- * scratch  about 40 n + 32 (n + m) bytes
+ * scratch  about 60 (n + m) bytes
  *
  * Expected O(log(n m)) passes of O(n log m), in practice about ten for all three order statistics.
  * n m may exceed 2^32; n and m are below 2^31. The same input takes the same path.
