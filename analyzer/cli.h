@@ -47,7 +47,7 @@ struct cli_command {
 
 extern const struct cli_command command_serve, command_run, command_judge, command_stats,
     command_collect, command_replay, command_config, command_store, command_fetch, command_accounts,
-    command_validate, command_check_config, command_backtest;
+    command_validate, command_check_config, command_backtest, command_plan;
 
 /* What was given on the command line: every occurrence of every flag, and the positionals. */
 struct cli_args;

@@ -8,7 +8,6 @@
 #include "analyzer/cli_input.h"
 #include "analyzer/codec/policy_json.h"
 #include "analyzer/query_batch.h"
-#include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
 #include "base/number.h"
@@ -254,8 +253,6 @@ static int backtest_pairs(struct run_input *input, const struct query_batch *bat
 
 static int backtest_history(struct run_input *input)
 {
-    int64_t started_mono_ms = clock_mono_ms();
-    const struct query_run *failure;
     struct query_batch *batch = NULL;
     struct error err = {0};
     int exit_code;
@@ -264,15 +261,9 @@ static int backtest_history(struct run_input *input)
     run_catch_signals();
     if (run_input_read(input, cli_value(input->args, "config"), true, SINCE_DEFAULT, &err))
         return cli_fail_with(input->self, &err);
-    exit_code = query_batch_run(input, false, &batch);
-    failure = exit_code ? NULL : query_batch_failure(batch);
-    if (failure) {
-        exit_code = cli_fail_with(input->self, &failure->error);
-        if (clock_mono_ms() >= started_mono_ms + input->timeout_s * MS_PER_S)
-            exit_code = EXIT_TIMEOUT;
-    } else if (!exit_code) {
+    exit_code = query_batch_run_all(input, &batch);
+    if (!exit_code)
         exit_code = backtest_pairs(input, batch);
-    }
     query_batch_free(batch);
     return exit_code;
 }

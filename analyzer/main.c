@@ -16,10 +16,9 @@
 #include <microhttpd.h>
 
 static const struct cli_command *const commands[] = {
-    &command_serve,        &command_run,    &command_fetch, &command_validate,
-    &command_check_config, &command_replay, &command_judge, &command_stats,
-    &command_collect,      &command_config, &command_store, &command_accounts,
-    &command_backtest,
+    &command_serve,  &command_run,      &command_fetch,    &command_validate, &command_check_config,
+    &command_replay, &command_judge,    &command_stats,    &command_collect,  &command_config,
+    &command_store,  &command_accounts, &command_backtest, &command_plan,
 };
 
 static void print_overview(FILE *out)

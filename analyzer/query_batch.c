@@ -74,6 +74,18 @@ int query_batch_run(const struct run_input *input, bool keeps_replies, struct qu
     return exit_code;
 }
 
+int query_batch_run_all(const struct run_input *input, struct query_batch **out)
+{
+    int64_t deadline_mono_ms = clock_mono_ms() + input->timeout_s * MS_PER_S;
+    int exit_code = query_batch_run(input, false, out);
+    const struct query_run *failure = exit_code ? NULL : query_batch_failure(*out);
+
+    if (!failure)
+        return exit_code;
+    exit_code = cli_fail_with(input->self, &failure->error);
+    return clock_mono_ms() >= deadline_mono_ms ? EXIT_TIMEOUT : exit_code;
+}
+
 void query_batch_free(struct query_batch *batch)
 {
     if (!batch)

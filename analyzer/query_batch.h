@@ -21,6 +21,8 @@ struct query_batch {
 /* Run them and wait, at most input->timeout_s. Returns 0 even when queries failed, else the exit
  * code of what stopped it (a signal, no resources), which has been said. Free it either way. */
 int query_batch_run(const struct run_input *input, bool keeps_replies, struct query_batch **out);
+/* The same, where a query that fails is the end: that has been said, too. */
+int query_batch_run_all(const struct run_input *input, struct query_batch **out);
 void query_batch_free(struct query_batch *batch);
 
 /* The first query that failed, control before experiment; NULL: none. */

@@ -179,8 +179,7 @@ enum err_code run_request_build(const struct cli_args *args, const json_t *confi
                              "name both sides with --baseline SCOPE and --canary SCOPE, or give a "
                              "--request FILE");
     if (flag_duration(args, "step", STEP_DEFAULT_S, &step_s, err) ||
-        flag_window(args, now_unix_ns, step_s, file ? NULL : rules->default_last,
-                    &window, err))
+        flag_window(args, now_unix_ns, step_s, file ? NULL : rules->default_last, &window, err))
         return err->code;
     if (!file && !window.has_start)
         return error_because(err, ERR_INVALID, "usage",
