@@ -237,11 +237,13 @@ static enum err_code atlas_parse(const struct account *account, const struct met
 }
 
 /* {"type":"error","message":"..."} */
-static const char *atlas_error_text(const struct http_response *reply, struct arena *arena)
+static const char *atlas_error_text(const struct account *account,
+                                    const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const char *words = json_string_value(json_object_get(root, "message"));
 
+    (void)account;
     return words ? arena_strdup(arena, words) : NULL;
 }
 

@@ -496,11 +496,13 @@ static enum err_code cloudwatch_parse(const struct account *account,
     return err->code;
 }
 
-static const char *cloudwatch_error_text(const struct http_response *reply, struct arena *arena)
+static const char *cloudwatch_error_text(const struct account *account,
+                                         const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const char *words = error_words(root, arena);
 
+    (void)account;
     return words ? arena_strdup(arena, words) : NULL;
 }
 

@@ -228,7 +228,7 @@ enum err_code collector_check_reply(const struct collector_type *type,
                                     struct error *err)
 {
     const char *reason = "store_rejected";
-    const char *words = type->error_text ? type->error_text(reply, arena) : NULL;
+    const char *words = type->error_text ? type->error_text(account, reply, arena) : NULL;
 
     if (reply->status >= 200 && reply->status < 300)
         return ERR_OK;

@@ -82,7 +82,8 @@ struct collector_type {
                            struct metric_set_list *out, struct error *err);
 
     /* The store's own words in an error reply, or NULL when it has none; may be NULL. */
-    const char *(*error_text)(const struct http_response *reply, struct arena *arena);
+    const char *(*error_text)(const struct account *account, const struct http_response *reply,
+                              struct arena *arena);
 
     const struct collector_metadata *metadata;     /* NULL: the store cannot say what it has */
     const struct collector_completion *completion; /* in place of metadata; NULL: no either */

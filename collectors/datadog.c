@@ -200,7 +200,8 @@ static enum err_code datadog_parse(const struct account *account, const struct m
 }
 
 /* {"errors":["..."]} or {"error":"..."} */
-static const char *datadog_error_text(const struct http_response *reply, struct arena *arena)
+static const char *datadog_error_text(const struct account *account,
+                                      const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const char *one = json_string_value(json_object_get(root, "error"));
@@ -209,6 +210,7 @@ static const char *datadog_error_text(const struct http_response *reply, struct 
     const char *copy = NULL;
     size_t i;
 
+    (void)account;
     json_array_foreach (json_object_get(root, "errors"), i, text)
         if (json_is_string(text))
             strbuf_printf(&out, "%s%s", out.n_bytes ? "; " : "", json_string_value(text));

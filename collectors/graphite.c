@@ -317,13 +317,15 @@ static enum err_code graphite_parse(const struct account *account, const struct 
 }
 
 /* Errors come as a page of HTML, or as plain text, which needs no reading. */
-static const char *graphite_error_text(const struct http_response *reply, struct arena *arena)
+static const char *graphite_error_text(const struct account *account,
+                                       const struct http_response *reply, struct arena *arena)
 {
     struct strbuf words = {.max_bytes = STORE_ERROR_BODY_BYTES + SECRET_MAX_BYTES};
     size_t start = strspn(reply->body, " \t\r\n");
     const char *text = NULL;
     bool is_gap = false;
 
+    (void)account;
     if (reply->body[start] != '<')
         return NULL;
     for (const char *at = reply->body + start; *at && !words.is_full; at++) {

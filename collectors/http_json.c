@@ -373,4 +373,5 @@ const struct collector_type collector_http_json = {
     .build = http_json_build,
     .next = http_json_next,
     .parse = http_json_parse,
+    .error_text = http_json_error_text,
 };

@@ -76,4 +76,9 @@ MUST_CHECK enum err_code http_json_read(const struct account *account,
                                         const struct http_response *replies, size_t n_replies,
                                         struct metric_set_list *out, struct error *err);
 
+/* collector_type.error_text. A reply does not tell which request it is for, so the `error` pointers
+ * of all are tried, in their order. */
+const char *http_json_error_text(const struct account *account, const struct http_response *reply,
+                                 struct arena *arena);
+
 #endif

@@ -348,29 +348,54 @@ static bool is_empty(const json_t *value)
            (json_is_object(value) && json_object_size(value) == 0);
 }
 
-/* A store may say that it failed in a reply that says it did not. */
-static enum err_code check_errors(struct reading *r, const json_t *root)
+/* What the first of reply.error that leads to anything says; NULL: none does. */
+static const char *words_at(const json_t *reply, const json_t *root, struct arena *arena)
 {
     const struct http_json_node start = {.node = root};
-    const json_t *pointers = json_object_get(r->reply, "error");
     const json_t *pointer;
     size_t i;
 
-    json_array_foreach (pointers, i, pointer) {
+    json_array_foreach (json_object_get(reply, "error"), i, pointer) {
         const char *at = json_string_value(pointer);
-        const json_t *found = at ? http_json_resolve(&start, at, r->scratch) : NULL;
+        const json_t *found = at ? http_json_resolve(&start, at, arena) : NULL;
         const char *words;
 
         if (is_empty(found))
             continue;
-        words = json_scalar_text(found, r->scratch);
-        if (!words)
-            words = json_write_arena(found, r->scratch);
-        return error_because(
-            r->err, ERR_UPSTREAM, "store_error", "%s",
-            collector_shown(r->account, words, strlen(words), STORE_ERROR_BODY_BYTES, r->arena));
+        words = json_scalar_text(found, arena);
+        return words ? words : json_write_arena(found, arena);
     }
-    return ERR_OK;
+    return NULL;
+}
+
+/* A store may say that it failed in a reply that says it did not. */
+static enum err_code check_errors(struct reading *r, const json_t *root)
+{
+    const char *words = words_at(r->reply, root, r->scratch);
+
+    if (!words)
+        return ERR_OK;
+    return error_because(
+        r->err, ERR_UPSTREAM, "store_error", "%s",
+        collector_shown(r->account, words, strlen(words), STORE_ERROR_BODY_BYTES, r->arena));
+}
+
+const char *http_json_error_text(const struct account *account, const struct http_response *reply,
+                                 struct arena *arena)
+{
+    json_t *requests = json_object_get(account->options, "requests"), *request;
+    json_t *root = collector_error_json(reply);
+    const char *name, *words = NULL;
+
+    if (!root)
+        return NULL;
+    json_keep(root, arena);
+    json_object_foreach (requests, name, request) {
+        words = words_at(json_object_get(request, "reply"), root, arena);
+        if (words)
+            break;
+    }
+    return words;
 }
 
 static enum err_code read_page(struct reading *r, const struct http_response *reply)

@@ -368,11 +368,13 @@ static enum err_code influxdb_parse(const struct account *account, const struct 
     return rc;
 }
 
-static const char *influxdb_error_text(const struct http_response *reply, struct arena *arena)
+static const char *influxdb_error_text(const struct account *account,
+                                       const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const char *words = json_string_value(json_object_get(root, "error"));
 
+    (void)account;
     if (!words) /* 2.x: {"code":"not found","message":"..."} */
         words = json_string_value(json_object_get(root, "message"));
     return words ? arena_strdup(arena, words) : NULL;

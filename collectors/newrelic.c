@@ -443,11 +443,13 @@ static enum err_code newrelic_parse(const struct account *account, const struct 
                          query, text, out, err);
 }
 
-static const char *newrelic_error_text(const struct http_response *reply, struct arena *arena)
+static const char *newrelic_error_text(const struct account *account,
+                                       const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const char *words = words_of(root, arena);
 
+    (void)account;
     return words ? arena_strdup(arena, words) : NULL;
 }
 

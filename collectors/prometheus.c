@@ -289,12 +289,14 @@ static enum err_code prometheus_parse(const struct account *account,
     return prometheus_reply_read(account, &asked, text, replies, n_replies, out, err);
 }
 
-static const char *prometheus_error_text(const struct http_response *reply, struct arena *arena)
+static const char *prometheus_error_text(const struct account *account,
+                                         const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const char *type;
     const char *message;
 
+    (void)account;
     type = json_string_value(json_object_get(root, "errorType"));
     message = json_string_value(json_object_get(root, "error"));
     return type && message ? arena_printf(arena, "%s: %s", type, message) : NULL;

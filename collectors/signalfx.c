@@ -354,12 +354,14 @@ static enum err_code signalfx_parse(const struct account *account, const struct 
 }
 
 /* {"code":400,"errorType":"...","message":"..."} */
-static const char *signalfx_error_text(const struct http_response *reply, struct arena *arena)
+static const char *signalfx_error_text(const struct account *account,
+                                       const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const char *type = json_string_value(json_object_get(root, "errorType"));
     const char *message = json_string_value(json_object_get(root, "message"));
 
+    (void)account;
     if (!message)
         return NULL;
     return arena_printf(arena, "%s%s%s", type ? type : "", type ? ": " : "", message);

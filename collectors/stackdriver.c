@@ -484,13 +484,15 @@ static enum err_code stackdriver_parse(const struct account *account,
 }
 
 /* {"error":{"code":400,"message":"...","status":"INVALID_ARGUMENT"}} */
-static const char *stackdriver_error_text(const struct http_response *reply, struct arena *arena)
+static const char *stackdriver_error_text(const struct account *account,
+                                          const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const json_t *error = json_object_get(root, "error");
     const char *status = json_string_value(json_object_get(error, "status"));
     const char *message = json_string_value(json_object_get(error, "message"));
 
+    (void)account;
     if (!message)
         return NULL;
     return arena_printf(arena, "%s%s%s", status ? status : "", status ? ": " : "", message);

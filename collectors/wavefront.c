@@ -312,11 +312,13 @@ static enum err_code wavefront_parse(const struct account *account,
 }
 
 /* {"errorType":...,"errorMessage":...}, {"status":{"message":...}} or plain text */
-static const char *wavefront_error_text(const struct http_response *reply, struct arena *arena)
+static const char *wavefront_error_text(const struct account *account,
+                                        const struct http_response *reply, struct arena *arena)
 {
     json_auto_t *root = collector_error_json(reply);
     const char *words = json_string_value(json_object_get(root, "errorMessage"));
 
+    (void)account;
     if (!words)
         words = json_string_value(json_object_get(json_object_get(root, "status"), "message"));
     if (!words)

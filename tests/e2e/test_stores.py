@@ -276,6 +276,8 @@ def test_a_store_that_the_account_describes(body_store, start_serinus):
     assert dry.startswith("POST api/query?arrays=false\n\n{") and '"metric":"a\\"b"' in dry
     body_store.answer = lambda *_: (200, {"error": {"message": "no such metric, described-key-1"}})
     check_failure(service, config, "no such metric, ***", ["described-key-1"])
+    body_store.answer = lambda *_: (400, {"error": {"code": 400, "message": "no such metric, described-key-1"}})
+    check_failure(service, config, "Message: no such metric, ***", ["described-key-1"])
 
 
 # --- the example of every store, on what such stores have said ---

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
             check(&sets);
         else if (err.code != ERR_UPSTREAM || !err.reason || !err.message[0])
             abort();
-        if (type->error_text(&replies[0], arena) == (const char *)bytes)
+        if (type->error_text(&account, &replies[0], arena) == (const char *)bytes)
             abort();
         arena_free(arena);
     }

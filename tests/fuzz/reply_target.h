@@ -75,7 +75,7 @@ static inline void read_reply_to(const char *store, const char *options, const c
             check_sets(&sets);
         else if (err.code != ERR_UPSTREAM || !err.reason || !err.message[0])
             abort();
-        if (type->error_text && type->error_text(&reply, arena) == body)
+        if (type->error_text && type->error_text(account, &reply, arena) == body)
             abort();
         json_decref(config);
         arena_free(arena);
