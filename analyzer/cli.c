@@ -1,6 +1,7 @@
 #include "analyzer/cli.h"
 
 #include "base/limits.h"
+#include "collectors/gzip.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -275,7 +276,7 @@ static enum err_code read_all(int fd, const char *path, struct strbuf *out, stru
     }
 }
 
-enum err_code cli_read_file(const char *path, struct strbuf *out, struct error *err)
+static enum err_code read_as_it_is(const char *path, struct strbuf *out, struct error *err)
 {
     struct stat st;
     int fd;
@@ -295,6 +296,23 @@ enum err_code cli_read_file(const char *path, struct strbuf *out, struct error *
         (void)(read_all(fd, path, out, err) == ERR_OK);
     close(fd);
     return err->code;
+}
+
+enum err_code cli_read_file(const char *path, struct strbuf *out, struct error *err)
+{
+    struct strbuf packed;
+    const char *problem;
+
+    if (read_as_it_is(path, out, err) || !gzip_is(strbuf_view(out)))
+        return err->code;
+    packed = *out;
+    *out = (struct strbuf){.max_bytes = CLI_MAX_DOCUMENT_BYTES};
+    problem = gzip_unpack(strbuf_view(&packed), out);
+    strbuf_clear(&packed);
+    if (problem)
+        return error_set(err, out->is_full ? ERR_LIMIT : ERR_INVALID, "cannot read %s: %s", path,
+                         problem);
+    return ERR_OK;
 }
 
 /* One line without its end into *out. What is longer than a document may be is dropped but for one

@@ -78,9 +78,10 @@ int cli_fail_with(const struct cli_command *command, const struct error *err);
  * error of the command line itself has the reason "usage" and gives 64. */
 int cli_exit_code(const struct error *err);
 
-/* Read a whole file ("-" is standard input, .gz is not taken) of at most CLI_MAX_DOCUMENT_BYTES,
- * regular files and pipes only.
- * Errors: ERR_NOT_FOUND (exit 66), ERR_PERMISSION (77), ERR_IO (74), ERR_LIMIT (65). */
+/* Read a whole file ("-" is standard input) of at most CLI_MAX_DOCUMENT_BYTES, regular files and
+ * pipes only. What is compressed with gzip is decompressed, with the same limit.
+ * Errors: ERR_INVALID (exit 65): broken gzip data; ERR_NOT_FOUND (66), ERR_PERMISSION (77), ERR_IO
+ * (74), ERR_LIMIT (65). */
 MUST_CHECK enum err_code cli_read_file(const char *path, struct strbuf *out, struct error *err);
 
 /* Run `answer` on every line of standard input and write what it appends to `out` as one line each,

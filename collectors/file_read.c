@@ -1,5 +1,7 @@
 #include "collectors/file_read.h"
 
+#include "collectors/gzip.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -9,10 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#define GZIP_MAGIC "\x1f\x8b"
-#define GZIP_WINDOW (15 + 16) /* the largest, and a gzip header must be there */
 #define PIECE_BYTES 65536u
 
 enum err_code file_unreadable(const char *path, const char *name, const char *why,
@@ -63,33 +62,6 @@ static const char *read_all(int fd, struct strbuf *out)
     return problem;
 }
 
-/* Several gzip members in a row are one file. */
-static const char *gunzip(struct str packed, struct strbuf *out)
-{
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)packed.bytes,
-                       .avail_in = (uInt)packed.n_bytes};
-    Bytef *piece = mem_alloc(PIECE_BYTES, 1);
-    const char *problem = NULL;
-    int rc = Z_OK;
-
-    if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK)
-        abort(); /* out of memory, as everywhere */
-    while (!problem && (rc != Z_STREAM_END || stream.avail_in > 0)) {
-        if (rc == Z_STREAM_END)
-            inflateReset(&stream);
-        stream.next_out = piece;
-        stream.avail_out = PIECE_BYTES;
-        rc = inflate(&stream, Z_NO_FLUSH);
-        if (rc != Z_OK && rc != Z_STREAM_END)
-            problem = "its gzip data is broken or cut";
-        else if (!strbuf_append(out, (char *)piece, PIECE_BYTES - stream.avail_out))
-            problem = "decompressed it is larger than the account's maxResponseBytes";
-    }
-    inflateEnd(&stream);
-    free(piece);
-    return problem;
-}
-
 /* NULL, or why not. */
 static const char *read_content(int fd, size_t max_bytes, struct strbuf *out)
 {
@@ -98,12 +70,13 @@ static const char *read_content(int fd, size_t max_bytes, struct strbuf *out)
 
     out->max_bytes = max_bytes;
     problem = read_all(fd, out);
-    if (problem || out->n_bytes < strlen(GZIP_MAGIC) ||
-        memcmp(out->bytes, GZIP_MAGIC, strlen(GZIP_MAGIC)) != 0)
+    if (problem || !gzip_is(strbuf_view(out)))
         return problem;
     packed = *out;
     *out = (struct strbuf){.max_bytes = max_bytes};
-    problem = gunzip(strbuf_view(&packed), out);
+    problem = gzip_unpack(strbuf_view(&packed), out);
+    if (problem && out->is_full)
+        problem = "decompressed it is larger than the account's maxResponseBytes";
     strbuf_clear(&packed);
     return problem;
 }

@@ -1,5 +1,6 @@
 """Bundles: saved by `run`, judged again without a network, byte for byte."""
 import glob
+import gzip
 import json
 import os
 
@@ -81,3 +82,19 @@ def test_a_bundle_that_is_none_is_65(tmp_path):
         done = run_cli("replay", path)
         assert done.returncode == 65, (name, done.stderr)
         assert name in done.stderr
+
+
+def test_a_compressed_bundle(tmp_path):
+    """By its content, not its name; a bomb and what is cut are refused."""
+    path = tmp_path / "bundle"
+    with open(BUNDLES[0], "rb") as source:
+        packed = gzip.compress(source.read())
+    path.write_bytes(packed)
+    done = run_cli("replay", path)
+    assert done.returncode == 0 and "identical, byte for byte" in done.stdout, done.stderr
+    path.write_bytes(packed[:-20])
+    done = run_cli("replay", path)
+    assert done.returncode == 65 and "broken or cut" in done.stderr
+    path.write_bytes(gzip.compress(b" " * (200 << 20)))
+    done = run_cli("validate", path)
+    assert done.returncode == 65 and "too large" in done.stderr
