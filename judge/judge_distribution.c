@@ -216,7 +216,7 @@ static void test_distance(struct distribution_test *test, struct test_report *ou
         out->is_uninformative =
             fmin(measure_informative_points(out->n[0], run.phi),
                  measure_informative_points(out->n[1], run.phi)) < options->min_effective_points;
-    measure_margins(test->input->policy, distance_at, test, out);
+    measure_margins(test->input->policy, (double[2]){run.above, run.below}, distance_at, test, out);
     if (options->is_exact && !is_independent(test->input))
         test_report_warn(out, "notExact",
                          "permutations are exact for independent points only; set \"independent\" "
@@ -366,7 +366,7 @@ static void test_quantiles(struct distribution_test *test, struct arena *arena,
     const struct quantile_run *run = quantiles_of(test, out->alpha);
     struct quantile_test of = {test, run};
     size_t chosen;
-    double above, below;
+    double neutral[2];
 
     if (run->n == 0) {
         double p = options->quantiles[0];
@@ -393,8 +393,8 @@ static void test_quantiles(struct distribution_test *test, struct arena *arena,
             fmax(run->found[chosen].inflation_x, run->found[chosen].inflation_y);
         out->n_eff /= out->variance_inflation;
     }
-    quantiles_at(&of, (struct measure_limit){.shift = 0, .factor = 1}, &above, &below);
-    out->p = fmin(1, 2 * fmin(above, below));
+    quantiles_at(&of, (struct measure_limit){.shift = 0, .factor = 1}, &neutral[0], &neutral[1]);
+    out->p = fmin(1, 2 * fmin(neutral[0], neutral[1]));
     out->effect = quantile_effect(test, run, chosen);
     out->margin_neutral =
         out->effect.unit == UNIT_RATIO ? EFFECT_NEUTRAL_MEAN_RATIO : EFFECT_NEUTRAL_DIFFERENCE;
@@ -404,7 +404,7 @@ static void test_quantiles(struct distribution_test *test, struct arena *arena,
         effect.measure = arena_printf(arena, "%s(p%g)", effect.measure, run->p[i] * PERCENT);
         test_report_add_effect(out, effect);
     }
-    measure_margins(test->input->policy, quantiles_at, &of, out);
+    measure_margins(test->input->policy, neutral, quantiles_at, &of, out);
     if (run->n < options->n_quantiles)
         test_report_warn(
             out, "quantilesLeftOut",

@@ -328,7 +328,7 @@ static void mean_judge_test(const struct test_input *input, struct arena *scratc
     out->n_eff = run.n_eff;
     out->is_uninformative = run.n_informative < input->policy->options.min_effective_points;
     report_effect(&test, &run, mean_y, out);
-    measure_margins(input->policy, test_limit, &test, out);
+    measure_margins(input->policy, (double[2]){run.above, run.below}, test_limit, &test, out);
     measure_plan(run.se, run.df, distance(&test, &run, mean_y), out);
     measure_add_effects(input, scratch, out);
     measure_add_memory(input->arms, scratch, out);

@@ -17,6 +17,7 @@
 #include "judge/stats/distribution.h"
 #include "judge/stats/poisson_rates.h"
 #include "judge/stats/power.h"
+#include "judge/stats/scale.h"
 #include "judge/stats/two_proportions.h"
 
 #include <gsl/gsl_cdf.h>
@@ -177,11 +178,11 @@ static void conclude(struct rate_test *test, measure_limit_test at, double log_s
                                                                       : policy->allowed_increase);
     double distance = test->is_shift ? (x - y - limit.shift) / difference_se
                                      : (log(x / y) - log(limit.factor)) / log_se;
-    double above, below;
+    double neutral[2];
 
-    at(test, (struct measure_limit){.shift = 0, .factor = 1}, &above, &below);
-    out->p = fmin(1, 2 * fmin(above, below));
-    measure_margins(policy, at, test, out);
+    at(test, (struct measure_limit){.shift = 0, .factor = 1}, &neutral[0], &neutral[1]);
+    out->p = fmin(1, 2 * fmin(neutral[0], neutral[1]));
+    measure_margins(policy, neutral, at, test, out);
     if (isfinite(distance))
         out->points_needed =
             power_points_needed((double)n, fabs(distance), out->alpha, POWER_DEFAULT);
@@ -312,15 +313,20 @@ static void test_poisson(struct rate_test *test, struct effect *ratio, struct ef
 
 /* --- long-run variance --- */
 
-/* Logs of the rates, or the rates where the effect is their difference. */
+/* Logs of the rates, or the rates where the effect is their difference. The unit of the exposure
+ * would change the last digit of a logarithm, and goes before. */
 static double *transform(const struct rate_test *test, int side, double shift)
 {
-    const struct rate_side *from = &test->sides[side];
+    const struct rate_side *from = &test->sides[side], *other = &test->sides[!side];
+    int unit = scale_exponent_of_two(from->exposure, from->n, other->exposure, other->n);
     double *out = arena_array(test->scratch, double, from->n);
 
-    for (size_t i = 0; i < from->n; i++)
+    for (size_t i = 0; i < from->n; i++) {
+        double events = from->events[i] + LOG_OFFSET, exposure = ldexp(from->exposure[i], -unit);
+
         out[i] = test->is_shift ? from->events[i] / from->exposure[i] - shift
-                                : log((from->events[i] + LOG_OFFSET) / from->exposure[i]) - shift;
+                                : log(events / exposure) - shift;
+    }
     return out;
 }
 

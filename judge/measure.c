@@ -85,25 +85,27 @@ struct measure_limit measure_limit(const struct metric_policy *policy, double li
     return out;
 }
 
-void measure_margins(const struct metric_policy *policy, measure_limit_test test, void *ctx,
-                     struct test_report *out)
+static void margin_p(struct measure_limit limit, const double neutral[2], measure_limit_test test,
+                     void *ctx, double p[2])
+{
+    p[0] = neutral[0];
+    p[1] = neutral[1];
+    if (limit.shift != 0 || limit.factor != 1)
+        test(ctx, limit, &p[0], &p[1]);
+}
+
+void measure_margins(const struct metric_policy *policy, const double neutral[2],
+                     measure_limit_test test, void *ctx, struct test_report *out)
 {
     for (int margin = MARGIN_ALLOWED; margin <= MARGIN_CRITICAL; margin++) {
-        double increase = measure_increase(policy, margin);
-        double decrease = measure_decrease(policy, margin);
-        double unused;
+        double high[2], low[2];
 
         if (margin == MARGIN_CRITICAL && !policy->is_critical)
             continue;
-        if (margin == MARGIN_CRITICAL && increase == policy->allowed_increase &&
-            decrease == policy->allowed_decrease) {
-            out->above[margin] = out->above[MARGIN_ALLOWED];
-            out->below[margin] = out->below[MARGIN_ALLOWED];
-            continue;
-        }
-        test(ctx, measure_limit(policy, increase), &out->above[margin], &out->below[margin]);
-        if (decrease != increase)
-            test(ctx, measure_limit(policy, decrease), &unused, &out->below[margin]);
+        margin_p(measure_limit(policy, measure_increase(policy, margin)), neutral, test, ctx, high);
+        margin_p(measure_limit(policy, measure_decrease(policy, margin)), neutral, test, ctx, low);
+        out->above[margin] = high[0];
+        out->below[margin] = low[1];
     }
 }
 
@@ -199,7 +201,7 @@ void measure_add_effects(const struct test_input *input, struct arena *scratch,
     struct effects effects;
     struct har_test ratio;
 
-    effects_compute(x->values, x->n, y->values, y->n, out->alpha, scratch, &effects);
+    effects_of_means(x->values, x->n, y->values, y->n, out->alpha, scratch, &effects);
     ratio_of_means(input->arms, out->alpha, scratch, &ratio);
     test_report_add_effect(out, (struct effect){"meanRatio", effects.mean_ratio, exp(ratio.lower),
                                                 exp(ratio.upper), UNIT_RATIO});

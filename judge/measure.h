@@ -38,9 +38,10 @@ struct measure_limit measure_limit(const struct metric_policy *policy, double li
 typedef void (*measure_limit_test)(void *ctx, struct measure_limit limit, double *above,
                                    double *below);
 
-/* Fill report->above and below by testing at each limit that the policy has. */
-void measure_margins(const struct metric_policy *policy, measure_limit_test test, void *ctx,
-                     struct test_report *out);
+/* Fill report->above and below by testing at each limit that the policy has. `neutral` is the
+ * result at "no change", above and below, which need not be tested again. */
+void measure_margins(const struct metric_policy *policy, const double neutral[2],
+                     measure_limit_test test, void *ctx, struct test_report *out);
 
 /* For tests that know ratios and shifts only. False: the margins are probabilities, and `out` is an
  * error that says so. "No change at all" can be tested whatever its scale. */

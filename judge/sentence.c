@@ -1,6 +1,7 @@
 #include "judge/sentence.h"
 
 #include "judge/decide.h"
+#include "judge/measure.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ static const char *subject(const struct effect *effect)
         {"cliffsDelta", "Cliff's delta"},
         {"rateRatio", "ratio of the rates"},
         {"quantileDifference", "difference of the quantiles"},
+        {"distance", "largest difference of the distributions"},
         {"oddsRatio", "odds ratio"},
     };
 
@@ -122,6 +124,12 @@ static const char *harm(const struct metric_result *result, const struct test_re
     double limit = is_high ? policy->allowed_increase : policy->allowed_decrease;
     char text[TEXT_BYTES];
 
+    if (strcmp(effect->measure, "distance") == 0)
+        return arena_printf(arena, "%s %s, towards %s values%s; %s.", result->pair->name,
+                            change(report, arena), is_high ? "higher" : "lower",
+                            result->is_critical ? " (critical)" : "", points(report, arena));
+    if (measure_is_neutral(policy))
+        limit = report->margin_neutral; /* maybe on another scale than the policy's */
     return arena_printf(arena, "%s %s, %s the allowed %s%s; %s.", result->pair->name,
                         change(report, arena), is_high ? "above" : "below",
                         value(effect, limit, false, text), result->is_critical ? " (critical)" : "",

@@ -30,19 +30,27 @@ enum classification settle_nodata(const struct metric_policy *policy)
     return policy->must_have_data && !policy->is_critical ? CLASS_NODATA_FAIL : CLASS_NODATA;
 }
 
+bool settle_missing(const struct metric_pair *pair, const struct metric_policy *policy,
+                    const struct sample samples[N_SIDES], struct arena *arena,
+                    struct metric_result *out)
+{
+    if (samples[0].n > 0 && samples[1].n > 0)
+        return false;
+    if (policy->nan_strategy == NAN_REPLACE)
+        return settle(out, CLASS_PASS, NULL); /* no errors reported is no errors */
+    out->is_critical = policy->is_critical;
+    return settle(out, settle_nodata(policy),
+                  arena_printf(arena, "Missing data for %s", pair->name));
+}
+
 bool settle_pair(const struct metric_pair *pair, const struct metric_policy *policy,
                  const struct sample samples[N_SIDES], struct arena *arena,
                  struct metric_result *out)
 {
     const struct sample *a = &samples[0], *b = &samples[1];
 
-    if (a->n == 0 || b->n == 0) {
-        if (policy->nan_strategy == NAN_REPLACE)
-            return settle(out, CLASS_PASS, NULL); /* no errors reported is no errors */
-        out->is_critical = policy->is_critical;
-        return settle(out, settle_nodata(policy),
-                      arena_printf(arena, "Missing data for %s", pair->name));
-    }
+    if (settle_missing(pair, policy, samples, arena, out))
+        return true;
     if (is_same(a, b))
         return settle(out, CLASS_PASS, "The Canary and Baseline data are identical");
     if (is_constant(a) && is_constant(b) && a->sorted[0] == b->sorted[0])

@@ -16,6 +16,11 @@ bool settle_pair(const struct metric_pair *pair, const struct metric_policy *pol
                  const struct sample samples[N_SIDES], struct arena *arena,
                  struct metric_result *out);
 
+/* The first of these rules alone: without points on a side. */
+bool settle_missing(const struct metric_pair *pair, const struct metric_policy *policy,
+                    const struct sample samples[N_SIDES], struct arena *arena,
+                    struct metric_result *out);
+
 /* The classification for lack of data: Nodata, or NodataFailMetric. */
 enum classification settle_nodata(const struct metric_policy *policy);
 

@@ -125,6 +125,10 @@ static struct test_report *test_pair(const struct judge_type *judge, struct test
     *report = test_report_start(&input->policy->options);
     fill_report(input, report);
     judge->test(input, scratch, arena, report);
+    if (report->decision == DECISION_UNDECIDED && isnan(decide_p(report, input->policy))) {
+        report->decision = DECISION_ERROR;
+        report->reason = "the values are too large or too small to calculate with";
+    }
     report->calibration = calibration;
     if (calibration.n_windows && calibration.false_alarm_rate > FALSE_ALARM_LIMIT)
         test_report_warn(report, "unreliableMetric",
@@ -154,7 +158,9 @@ enum err_code tested_report(const struct judge_type *judge, const struct judge_i
         *out_report = report_refused(DECISION_ERROR, policy->options.complaint, policy, arena);
         return ERR_OK;
     }
-    if (settle_pair(pair, policy, arms.sides, arena, out))
+    /* equal counts are no equal rates */
+    if (exposure_metric ? settle_missing(pair, policy, arms.sides, arena, out)
+                        : settle_pair(pair, policy, arms.sides, arena, out))
         return ERR_OK;
     if (exposure_metric) {
         test.exposure = tested_exposure(input, pair, exposure_metric);

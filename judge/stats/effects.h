@@ -24,4 +24,8 @@ struct effects {
 void effects_compute(const double *x, size_t n, const double *y, size_t m, double alpha,
                      struct arena *scratch, struct effects *out);
 
+/* The same without cles and cliffs_delta, which are NaN: no ranks, so O(n). */
+void effects_of_means(const double *x, size_t n, const double *y, size_t m, double alpha,
+                      struct arena *scratch, struct effects *out);
+
 #endif
