@@ -15,7 +15,7 @@ static double first_improbable(double first, double n, double p, double limit)
     double low = first, high = n + 1;
 
     while (low < high) {
-        double middle = floor(low + (high - low) / 2);
+        double middle = low + floor((high - low) / 2);
 
         if (binomial_log_pmf(middle, n, p) <= limit)
             high = middle;
@@ -31,7 +31,7 @@ static double last_improbable(double last, double n, double p, double limit)
     double low = -1, high = last;
 
     while (low < high) {
-        double middle = ceil(low + (high - low) / 2);
+        double middle = high - floor((high - low) / 2);
 
         if (binomial_log_pmf(middle, n, p) <= limit)
             low = middle;

@@ -63,7 +63,7 @@ static double fisher_p(double x1, double n1, double x2, double n2)
         return 1;
     /* The last improbable count below the mode, and the first one above it. */
     for (low = least - 1, high = mode; low < high;) {
-        double middle = ceil(low + (high - low) / 2);
+        double middle = high - floor((high - low) / 2);
 
         if (urn_log_pmf(&urn, middle) <= limit)
             low = middle;
@@ -72,7 +72,7 @@ static double fisher_p(double x1, double n1, double x2, double n2)
     }
     sum = urn_tail(&urn, low, -1);
     for (low = mode, high = most + 1; low < high;) {
-        double middle = floor(low + (high - low) / 2);
+        double middle = low + floor((high - low) / 2);
 
         if (urn_log_pmf(&urn, middle) <= limit)
             high = middle;

@@ -101,6 +101,9 @@ static void poisson_rates_huge_counts(void **state)
     assert_near(exp(-1.959963984540054 * log(got.ratio) / z), got.lower / got.ratio, 1e-7);
     poisson_rates_test(4e15, 1, 1, 1, 0.05, &got); /* ends all the same */
     assert_true(got.p_mid == 0 && got.lower > 1e14 && isfinite(got.upper));
+    /* above 2^52 the middle of two neighbours rounds to one of them, maybe the same one for ever */
+    poisson_rates_test(7, 92.16799865111098, 0x1p52, 2, 0.05, &got);
+    assert_true(got.p_exact == 0);
 }
 
 static void poisson_rates_do_not_depend_on_the_unit_of_exposure(void **state)

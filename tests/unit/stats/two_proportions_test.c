@@ -133,6 +133,8 @@ static void two_proportions_huge_counts(void **state)
     assert_near(0, got.z, 0);
     assert_near(1, got.p_uncorrected, 0);
     assert_near(1, got.p_fisher, 0);
+    two_proportions_test(7, 0x1p52, 0x1p51, 0x1p51 + 9, 0.05, &got); /* ends */
+    assert_true(got.p_fisher == 0);
 }
 
 static void two_proportions_refuse(void **state)
