@@ -4,6 +4,7 @@
 #include "analyzer/codec/metric_set_json.h"
 #include "analyzer/judgement.h"
 #include "analyzer/series_check.h"
+#include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
 
@@ -28,6 +29,17 @@ static json_t *series_json(const struct metric_set *set)
                      "stepSeconds", (json_int_t)(set->step_ms / MS_PER_S));
 }
 
+static void put_caution(const struct plan_query *plan, json_t *warnings, struct arena *arena)
+{
+    const char *caution =
+        plan->collector->caution
+            ? plan->collector->caution(&plan->query, plan->text, clock_wall_ms(), arena)
+            : NULL;
+
+    if (caution)
+        warn(warnings, arena_printf(arena, "the %s: %s", side_words[plan->side], caution));
+}
+
 static json_t *side_json(const struct query_run *run, json_t *warnings, struct arena *arena)
 {
     const char *side = side_words[run->plan->side];
@@ -35,6 +47,7 @@ static json_t *side_json(const struct query_run *run, json_t *warnings, struct a
     size_t n_points = 0;
 
     json_set_text(out, "query", account_mask(run->plan->account, run->plan->text, arena));
+    put_caution(run->plan, warnings, arena);
     if (run->error.code) {
         json_set_text(out, "error", run->error.message);
         json_decref(list);

@@ -21,6 +21,7 @@
 #define DEFAULT_REGION "us-east-1" /* only for showing what an account without one would ask */
 #define RECENTLY "PT3H"
 #define MAX_MESSAGES_BYTES 2048u
+#define DAY_S 86400
 
 /* --- the account --- */
 
@@ -506,6 +507,49 @@ static const char *cloudwatch_error_text(const struct account *account,
     return words ? arena_strdup(arena, words) : NULL;
 }
 
+/* --- what is not kept --- */
+
+/* How fine a period is kept for how long. A finer one gives no points and no error. */
+static const char *cloudwatch_caution(const struct metric_query *query, const char *text,
+                                      int64_t now_unix_ms, struct arena *arena)
+{
+    static const struct {
+        int64_t older_than_s, period_s; /* 0: nothing is kept */
+        const char *age;
+    } kept[] = {
+        {455 * DAY_S, 0, "455 days"},
+        {63 * DAY_S, 3600, "63 days"},
+        {15 * DAY_S, 300, "15 days"},
+        {3 * 3600, 60, "3 hours"},
+    };
+    struct cloudwatch_queries queries;
+    struct error ignored = {0};
+    const json_t *entry;
+    size_t i, k = 0;
+    int64_t age_s;
+
+    if (cloudwatch_queries_read(query, text, arena, &queries, &ignored))
+        return NULL;
+    age_s = (now_unix_ms - queries.grid.start_ms) / MS_PER_S;
+    while (k < ARRAY_LEN(kept) && age_s <= kept[k].older_than_s)
+        k++;
+    if (k == ARRAY_LEN(kept))
+        return NULL;
+    if (!kept[k].period_s)
+        return arena_printf(arena, "CloudWatch keeps no data for longer than %s", kept[k].age);
+    json_array_foreach (queries.list, i, entry) {
+        const json_t *stat = json_object_get(entry, "MetricStat");
+        int64_t period_s = json_integer_value(json_object_get(stat ? stat : entry, "Period"));
+
+        if (period_s % kept[k].period_s)
+            return arena_printf(arena,
+                                "CloudWatch period %" PRId64 " has no data older than %s; use "
+                                "%" PRId64,
+                                period_s, kept[k].age, kept[k].period_s);
+    }
+    return NULL;
+}
+
 /* --- the names of metrics --- */
 
 /* "AWS/Lambda/Dur" is asked for in its namespace, once that is typed. Those of AWS have a slash of
@@ -594,5 +638,6 @@ const struct collector_type collector_cloudwatch = {
     .next = cloudwatch_next,
     .parse = cloudwatch_parse,
     .error_text = cloudwatch_error_text,
+    .caution = cloudwatch_caution,
     .completion = &cloudwatch_completion,
 };

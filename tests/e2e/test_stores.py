@@ -200,6 +200,20 @@ def test_cloudwatch(body_store, start_serinus):
     check_failure(service, config, "AccessDeniedException: user x with ***", SECRETS)
 
 
+def test_cloudwatch_keeps_minutes_for_days_only(body_store, tmp_path):
+    """A period that is too fine for so old a window gives no points and no error; a dry run says why."""
+    body_store.answer = cloudwatch_answer
+    accounts, config = tmp_path / "accounts.yml", tmp_path / "config.json"
+    accounts.write_text(cloudwatch_account(body_store, accessKeyId="AKIAEXAMPLE", secretAccessKey=SECRETS[0],
+                                           sessionToken=SECRETS[1]))
+    accounts.chmod(0o600)
+    config.write_text(json.dumps(one_metric_config({"type": "cloudwatch", "namespace": "Shop", "metricName": "Latency",
+                                                    "dimensions": {"Version": "${scope}"}})))
+    done = run_cli("validate", "--dry-run", config, "--accounts", accounts, "--baseline", "v41", "--canary", "v42",
+                   "--start", WINDOW[0], "--end", WINDOW[1], environment=AWS)
+    assert done.returncode == 0 and "warning   the canary: CloudWatch " in done.stdout, done.stdout + done.stderr
+
+
 def test_cloudwatch_with_keys_of_its_container(body_store, start_serinus):
     """Keys are asked for once, and again when the store says that they are over; and a clock that is wrong is put
     right."""

@@ -472,6 +472,44 @@ static void cloudwatch_names(void **state)
     subject_free(&s);
 }
 
+/* The window starts at 2026-01-01T00:00:00Z, 1767225600 s. */
+static void cloudwatch_caution_says_what_is_not_kept(void **state)
+{
+    static const struct {
+        const char *name;
+        int step_s;
+        int64_t age_s;
+        const char *caution; /* NULL: there is no reason for one */
+    } cases[] = {
+        {"of this hour", 10, 3 * 3600, NULL},
+        {"seconds of this morning", 10, 3 * 3600 + 1,
+         "CloudWatch period 10 has no data older than 3 hours; use 60"},
+        {"minutes of this morning", 60, 86400, NULL},
+        {"minutes of two weeks ago", 60, 15 * 86400, NULL},
+        {"minutes of a month ago", 60, 30 * 86400,
+         "CloudWatch period 60 has no data older than 15 days; use 300"},
+        {"five minutes of a month ago", 300, 30 * 86400, NULL},
+        {"five minutes of a season ago", 300, 90 * 86400,
+         "CloudWatch period 300 has no data older than 63 days; use 3600"},
+        {"two hours of a season ago", 7200, 90 * 86400, NULL},
+        {"two years ago", 3600, 730 * 86400, "CloudWatch keeps no data for longer than 455 days"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct subject s = subject_of_text("cloudwatch", ACCOUNT, TEN_MINUTES);
+        const char *text = NULL, *got;
+
+        row("%s", cases[i].name);
+        s.query.scope.step_s = cases[i].step_s;
+        assert_int_equal(ERR_OK,
+                         subject_query_text(&s, "{'namespace':'N','metricName':'M'}", &text));
+        got = s.type->caution(&s.query, text, (1767225600 + cases[i].age_s) * 1000, s.arena);
+        assert_string_equal(cases[i].caution ? cases[i].caution : "none", got ? got : "none");
+        subject_free(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +524,7 @@ int main(void)
         cmocka_unit_test(cloudwatch_error_replies),
         cmocka_unit_test(cloudwatch_unfinished_replies_are_asked_for_again),
         cmocka_unit_test(cloudwatch_names),
+        cmocka_unit_test(cloudwatch_caution_says_what_is_not_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
