@@ -433,7 +433,9 @@ static enum err_code decode_all(struct decode *d)
         d->collector && d->collector->reads_files ? STORE_MAX_FILE_BYTES : STORE_MAX_REPLY_BYTES;
     const json_t *config = d->config;
 
-    account->connect_timeout_ms = STORE_CONNECT_TIMEOUT_MS;
+    account->connect_timeout_ms = d->collector && d->collector->connect_timeout_ms
+                                      ? d->collector->connect_timeout_ms
+                                      : STORE_CONNECT_TIMEOUT_MS;
     account->read_timeout_ms = d->collector && d->collector->total_timeout_ms
                                    ? d->collector->total_timeout_ms
                                    : STORE_TOTAL_TIMEOUT_MS;

@@ -24,6 +24,7 @@
 #define DEFAULT_TYPE "cluster"
 #define DEFAULT_SCHEME "https"
 #define TOTAL_TIMEOUT_MS 90000
+#define CONNECT_TIMEOUT_MS 30000
 
 enum { BACKENDS_REPLY, STORAGE_REPLY, N_FILES };
 
@@ -251,6 +252,7 @@ const struct collector_type collector_atlas = {
     .name = "atlas",
     .needs_step = true,
     .default_url = atlas_default_url,
+    .connect_timeout_ms = CONNECT_TIMEOUT_MS,
     .total_timeout_ms = TOTAL_TIMEOUT_MS,
     .check_account = atlas_check_account,
     .query_text = atlas_query_text,

@@ -48,9 +48,10 @@ struct collector_type {
     bool reads_files;        /* accounts have a `path` in place of a URL */
 
     /* Of an account that does not say: the URL, made from its configuration (may be NULL), and the
-     * time for a whole reply (0: STORE_TOTAL_TIMEOUT_MS). */
+     * time to connect (0: STORE_CONNECT_TIMEOUT_MS) and for a whole reply (0:
+     * STORE_TOTAL_TIMEOUT_MS). */
     const char *(*default_url)(const json_t *config, struct arena *arena);
-    int64_t total_timeout_ms;
+    int64_t connect_timeout_ms, total_timeout_ms;
 
     /* What an account must have to be used, besides what account_decode() asks for; may be NULL.
      * Errors: ERR_SETTINGS naming the key. */

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "tests/support.h"
 
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,19 @@ void check_query_texts(const char *store, const char *folder, size_t n_entries)
     assert_int_equal(n_entries, json_array_size(entries));
     json_array_foreach (entries, i, entry)
         check_query_text(store, entry);
+}
+
+void check_cases(const char *folder, size_t n_cases, void (*check)(const char *path))
+{
+    char pattern[256];
+    glob_t paths;
+
+    snprintf(pattern, sizeof(pattern), "%s*.case.json", folder);
+    assert_int_equal(0, glob(pattern, 0, NULL, &paths));
+    assert_int_equal(n_cases, paths.gl_pathc);
+    for (size_t i = 0; i < paths.gl_pathc; i++)
+        check(paths.gl_pathv[i]);
+    globfree(&paths);
 }
 
 static void check_tags(const json_t *want, const struct tag_map *got)

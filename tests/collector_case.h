@@ -45,6 +45,9 @@ const char *request_header(const struct http_request *request, const char *name)
 /* Every entry of <folder>/query-building.json, each twice: nothing may be kept from the first. */
 void check_query_texts(const char *store, const char *folder, size_t n_entries);
 
+/* `check` for each of the recorded cases, <folder>/NN-name.case.json. */
+void check_cases(const char *folder, size_t n_cases, void (*check)(const char *path));
+
 /* As the case says; attributes that it does not have may be there. */
 void check_sets(const json_t *want, const struct metric_set_list *got);
 

@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "tests/collector_case.h"
 
-#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +116,7 @@ static void atlas_accounts(void **state)
         row("%s", cases[i].account);
         assert_string_equal(cases[i].base_url, s.account->base_url);
         assert_int_equal(90000, s.account->read_timeout_ms);
+        assert_int_equal(30000, s.account->connect_timeout_ms);
         assert_int_equal(cases[i].wrong_key ? ERR_SETTINGS : ERR_OK,
                          collector_check_account(s.account, &s.err));
         if (cases[i].wrong_key)
@@ -409,14 +409,8 @@ static void check_case(const char *path)
 
 static void atlas_recorded_replies(void **state)
 {
-    glob_t paths;
-
     (void)state;
-    assert_int_equal(0, glob(FOLDER "*.case.json", 0, NULL, &paths));
-    assert_int_equal(3, paths.gl_pathc);
-    for (size_t i = 0; i < paths.gl_pathc; i++)
-        check_case(paths.gl_pathv[i]);
-    globfree(&paths);
+    check_cases(FOLDER, 3, check_case);
 }
 
 static void atlas_recorded_errors(void **state)
