@@ -165,6 +165,15 @@ static bool collect(struct rate_test *test, struct arena *arena, struct test_rep
     return true;
 }
 
+/* The difference of the rates that a test with this standard error finds; without events there is
+ * nothing to tell it from. */
+static void plan(double se, struct test_report *out)
+{
+    if (se > 0)
+        out->minimum_detectable_effect =
+            (normal_quantile_two_sided(out->alpha) + gsl_cdf_ugaussian_Pinv(POWER_DEFAULT)) * se;
+}
+
 /* p-values, and the points that the margin asks for, from standard errors of the log of the ratio
  * and of the difference of the rates. */
 static void conclude(struct rate_test *test, measure_limit_test at, double log_se,
@@ -307,8 +316,7 @@ static void test_poisson(struct rate_test *test, struct effect *ratio, struct ef
              x->total > 0 && y->total > 0 ? sqrt(1 / x->total + 1 / y->total) * test->widening
                                           : NAN,
              se, out);
-    out->minimum_detectable_effect =
-        (normal_quantile_two_sided(out->alpha) + gsl_cdf_ugaussian_Pinv(POWER_DEFAULT)) * se;
+    plan(se, out);
 }
 
 /* --- long-run variance --- */
@@ -485,8 +493,7 @@ static void test_proportions(struct rate_test *test, struct effect *ratio,
     conclude(test, proportions_at,
              hypot(sqrt((1 - of.p1) / x->total), sqrt((1 - of.p2) / y->total)) * test->widening, se,
              out);
-    out->minimum_detectable_effect =
-        (normal_quantile_two_sided(out->alpha) + gsl_cdf_ugaussian_Pinv(POWER_DEFAULT)) * se;
+    plan(se, out);
 }
 
 /* --- the judge --- */

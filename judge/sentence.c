@@ -112,7 +112,7 @@ static const char *points(const struct test_report *report, struct arena *arena)
     char text[TEXT_BYTES];
 
     if (isnan(report->n_eff) || report->n_eff > (double)n - 0.5)
-        return arena_printf(arena, "%zu points", n);
+        return arena_printf(arena, n == 1 ? "%zu point" : "%zu points", n);
     return arena_printf(arena, "%s effective of %zu points", number(floor(report->n_eff), text), n);
 }
 
