@@ -1,5 +1,6 @@
 #include "analyzer/execution.h"
 
+#include "analyzer/calibration.h"
 #include "base/clock.h"
 
 #include <stdio.h>
@@ -66,6 +67,25 @@ static void gather_sets(const struct execution *execution, struct metric_set_lis
     }
 }
 
+/* What came of the queries about the time before; a metric without is judged without. */
+static void use_history(struct execution *execution)
+{
+    const struct canary_plan *plan = execution->plan;
+    struct metric_set_list *sets[N_SIDES];
+
+    if (!plan->n_histories)
+        return;
+    for (int side = 0; side < N_SIDES; side++) {
+        sets[side] = arena_array(execution->arena, struct metric_set_list, plan->n_metrics);
+        for (size_t i = 0; i < plan->n_metrics; i++)
+            if (atomic_load(&execution->history[side][i].status) == STAGE_SUCCEEDED)
+                sets[side][i] = execution->history[side][i].sets;
+    }
+    execution->judgement.histories = calibration_histories(
+        plan, (const struct metric_set_list *const[]){sets[0], sets[1]}, execution->judgement.pairs,
+        execution->judgement.n_pairs, execution->arena);
+}
+
 /* All queries have ended: hops 8 and 9. */
 static void finish(struct execution *execution)
 {
@@ -93,6 +113,7 @@ static void finish(struct execution *execution)
         fail(execution, &execution->mix_status, "metricSetMixer");
         return;
     }
+    use_history(execution);
     atomic_store(&execution->mix_status, STAGE_SUCCEEDED);
     atomic_store(&execution->judge_status, STAGE_RUNNING);
     if (judgement_judge(plan->config, json_object_get(plan->request->view, "thresholds"),
@@ -121,6 +142,28 @@ static void query_ended(struct query_run *run)
     count_down(execution);
 }
 
+static void history_ended(struct query_run *run)
+{
+    count_down(run->ctx); /* whatever came of it */
+}
+
+static void create_history(struct execution *execution)
+{
+    const struct canary_plan *plan = execution->plan;
+
+    for (int side = 0; side < N_SIDES; side++) {
+        execution->history[side] = arena_array(execution->arena, struct query_run, plan->n_metrics);
+        for (size_t i = 0; i < plan->n_metrics; i++)
+            execution->history[side][i] =
+                (struct query_run){.plan = &plan->history[side][i],
+                                   .fetch = execution->fetch,
+                                   .pool = execution->pool,
+                                   .is_cancelled = &execution->is_stopping,
+                                   .on_end = history_ended,
+                                   .ctx = execution};
+    }
+}
+
 struct execution *execution_create(const char *id, const struct canary_plan *plan,
                                    struct fetch *fetch, struct worker_pool *pool,
                                    void (*on_end)(struct execution *execution), void *ctx)
@@ -135,7 +178,9 @@ struct execution *execution_create(const char *id, const struct canary_plan *pla
     execution->pool = pool;
     execution->on_end = on_end;
     execution->ctx = ctx;
-    atomic_init(&execution->n_pending, N_SIDES * plan->n_metrics + 1);
+    atomic_init(&execution->n_pending, N_SIDES * (plan->n_metrics + plan->n_histories) + 1);
+    if (plan->n_histories)
+        create_history(execution);
     for (int side = 0; side < N_SIDES; side++) {
         execution->runs[side] = arena_array(arena, struct query_run, plan->n_metrics);
         for (size_t i = 0; i < plan->n_metrics; i++)
@@ -158,6 +203,10 @@ void execution_free(struct execution *execution)
     for (int side = 0; side < N_SIDES; side++)
         for (size_t i = 0; i < execution->plan->n_metrics; i++)
             query_run_clear(&execution->runs[side][i]);
+    for (int side = 0; side < N_SIDES && execution->plan->n_histories; side++)
+        for (size_t i = 0; i < execution->plan->n_metrics; i++)
+            if (execution->plan->n_history_windows[i])
+                query_run_clear(&execution->history[side][i]);
     arena_free(execution->arena);
 }
 
@@ -177,6 +226,20 @@ enum err_code execution_restore(struct execution *execution, int side, size_t me
     return err->code;
 }
 
+static void start_history(struct execution *execution)
+{
+    const struct canary_plan *plan = execution->plan;
+    int64_t deadline_mono_ms = clock_mono_ms() + CALIBRATION_PATIENCE_MS;
+
+    if (execution->deadline_mono_ms && execution->deadline_mono_ms < deadline_mono_ms)
+        deadline_mono_ms = execution->deadline_mono_ms;
+    for (size_t i = 0; i < plan->n_metrics && plan->n_histories; i++)
+        for (int side = 0; side < N_SIDES && plan->n_history_windows[i]; side++) {
+            execution->history[side][i].deadline_mono_ms = deadline_mono_ms;
+            query_run_start(&execution->history[side][i]);
+        }
+}
+
 static void start_queries(void *ctx)
 {
     struct execution *execution = ctx;
@@ -193,6 +256,7 @@ static void start_queries(void *ctx)
             run->deadline_mono_ms = execution->deadline_mono_ms;
             query_run_start(run);
         }
+    start_history(execution);
     count_down(execution);
 }
 

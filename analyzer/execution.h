@@ -31,8 +31,9 @@ struct execution {
     const struct query_run *failed_run; /* the query that failed, if it was one */
 
     struct arena *arena;
-    struct query_run *runs[N_SIDES]; /* plan->n_metrics each */
-    atomic_size_t n_pending;         /* queries that have not ended, and one for the start */
+    struct query_run *runs[N_SIDES];    /* plan->n_metrics each */
+    struct query_run *history[N_SIDES]; /* of plan->history; NULL without one */
+    atomic_size_t n_pending;            /* queries that have not ended, and one for the start */
     atomic_size_t n_fetched;
     atomic_bool is_stopping; /* one query has failed: the others need not go on */
 };

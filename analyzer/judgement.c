@@ -5,6 +5,7 @@
 #include "analyzer/series_check.h"
 #include "judge/explain.h"
 #include "judge/fairness.h"
+#include "judge/tested.h"
 
 #include <string.h>
 
@@ -96,6 +97,7 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
         judge_input_from_json(config, thresholds, judge, out->pairs, out->n_pairs, arena,
                               &out->input, err))
         return err->code;
+    out->input.histories = out->histories;
     if (judge_run(judge, &out->input, arena, &out->result, err))
         return err->code;
     explain_result(judge, &out->input, arena, &out->result);
@@ -125,10 +127,22 @@ static void warn(void *ctx, const char *text)
     warnings->list[warnings->n++] = text;
 }
 
+static void warn_of_calibration(const struct metric_result *metric, struct warnings *out)
+{
+    size_t n_wanted = metric->policy->options.calibration_windows;
+
+    if (n_wanted && metric->report && metric->report->calibration.n_windows == 0)
+        warn(out, arena_printf(out->arena,
+                               "metric \"%s\" is judged without calibration: of the %zu earlier "
+                               "windows it asks for, fewer than %u have data on both sides",
+                               metric->pair->name, n_wanted, CALIBRATION_MIN_WINDOWS));
+}
+
 static void warn_of_result(const struct metric_result *metric, struct warnings *out)
 {
     const char *name = metric->pair->name;
 
+    warn_of_calibration(metric, out);
     for (int side = 0; side < N_SIDES; side++) {
         size_t n_points = metric->stats[side].count;
 

@@ -1,5 +1,6 @@
 #include "analyzer/plan.h"
 
+#include "analyzer/calibration.h"
 #include "analyzer/canary_config.h"
 #include "base/json.h"
 
@@ -167,6 +168,7 @@ enum err_code plan_build(json_t *config, const struct execution_request *request
                 return err->code;
         }
     }
+    calibration_plan(plan, arena);
     *out = plan;
     return ERR_OK;
 }

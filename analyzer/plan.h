@@ -25,6 +25,12 @@ struct canary_plan {
     const struct judge_type *judge;
     size_t n_metrics;
     struct plan_query *queries[N_SIDES]; /* n_metrics each, in the config's order */
+
+    /* What is asked of the time before (calibration.h): the queries of metric i are there where
+     * n_history_windows[i] is not 0. NULL without any. */
+    struct plan_query *history[N_SIDES];
+    size_t *n_history_windows;
+    size_t n_histories; /* metrics with a history */
 };
 
 /* Whom to ask. */

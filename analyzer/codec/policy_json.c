@@ -180,13 +180,14 @@ static void complain(void *ctx, const char *pointer, const char *text)
         complaints->first = arena_printf(complaints->arena, "%s %s", pointer, text);
 }
 
-static void read_options(const json_t *config, size_t i, const struct judge_type *judge,
-                         struct arena *arena, struct metric_policy *out)
+void policy_options_read(const json_t *config, size_t metric_index, const struct judge_type *judge,
+                         struct arena *arena, struct judge_options *out)
 {
     const json_t *metrics = json_object_get(config, "metrics");
     const json_t *canary = json_object_get(
-        json_object_get(json_array_get(metrics, i), "analysisConfigurations"), "canary");
-    const char *pointer = arena_printf(arena, "/metrics/%zu/analysisConfigurations/canary", i);
+        json_object_get(json_array_get(metrics, metric_index), "analysisConfigurations"), "canary");
+    const char *pointer =
+        arena_printf(arena, "/metrics/%zu/analysisConfigurations/canary", metric_index);
     const char *measure =
         json_string_value(json_object_get(json_object_get(canary, "effectSize"), "measure"));
     struct complaints complaints = {.arena = arena};
@@ -196,22 +197,22 @@ static void read_options(const json_t *config, size_t i, const struct judge_type
                                                 .complain = complain,
                                                 .ctx = &complaints};
 
-    out->options = judge_options_default;
+    *out = judge_options_default;
     judge_options_read(&reader,
                        json_object_get(json_object_get(config, "judge"), "judgeConfigurations"),
-                       "/judge/judgeConfigurations", &out->options);
+                       "/judge/judgeConfigurations", out);
     judge_options_read(&reader, json_object_get(canary, "judge"),
-                       arena_printf(arena, "%s/judge", pointer), &out->options);
+                       arena_printf(arena, "%s/judge", pointer), out);
     if (measure && !is_known_measure(measure))
         complain(&complaints, arena_printf(arena, "%s/effectSize/measure", pointer),
                  "must be \"meanRatio\", \"rateRatio\", \"shift\", \"cles\" or \"cliffsDelta\"");
-    out->options.complaint = complaints.first;
+    out->complaint = complaints.first;
     if (judge_is_standard(judge)) { /* it reads none of them; fairness is looked at before it */
-        const struct judge_options read = out->options;
+        const struct judge_options read = *out;
 
-        out->options = judge_options_default;
-        out->options.on_unfair = read.on_unfair;
-        out->options.exposure_metric = read.exposure_metric;
+        *out = judge_options_default;
+        out->on_unfair = read.on_unfair;
+        out->exposure_metric = read.exposure_metric;
     }
 }
 
@@ -274,7 +275,7 @@ static enum err_code read_metrics(const json_t *config, const struct judge_type 
         if (read_metric(json_array_get(json_object_get(config, "metrics"), at), pairs[i].name,
                         judge_is_standard(judge), arena, &policies[i], err))
             return err->code;
-        read_options(config, at, judge, arena, &policies[i]);
+        policy_options_read(config, at, judge, arena, &policies[i].options);
     }
     out->policies = policies;
     return ERR_OK;

@@ -18,6 +18,11 @@
 MUST_CHECK enum err_code judge_of_config(const json_t *config, const struct judge_type **out,
                                          struct error *err);
 
+/* What the config tells this judge about its i-th metric; for the standard one the defaults. Texts
+ * are borrowed from the config. */
+void policy_options_read(const json_t *config, size_t metric_index, const struct judge_type *judge,
+                         struct arena *arena, struct judge_options *out);
+
 /* Policies for the pairs and for the score.
  *
  * config      a canary config object
