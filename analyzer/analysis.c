@@ -1,6 +1,7 @@
 #include "analyzer/analysis.h"
 
 #include "analyzer/analysis_report.h"
+#include "analyzer/early_pass.h"
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
@@ -19,6 +20,7 @@ struct analysis {
     struct analysis_plan plan;
     struct analysis_judgement *judgements; /* of the plan's, those that have been begun */
     size_t n_judgements;
+    bool is_early; /* it ends with a pass before its time */
 };
 
 static const char *member_text(const json_t *object, const char *key)
@@ -83,6 +85,21 @@ static enum err_code read_json(struct str text, struct arena *arena, json_t **ou
     return err->code;
 }
 
+/* Every judgement of a sequential judge repeats the looks of those before it. */
+static void drop_evidence(const json_t *body)
+{
+    const json_t *results =
+        json_object_get(json_object_get(json_object_get(body, "result"), "judgeResult"), "results");
+    json_t *result;
+    size_t i;
+
+    json_array_foreach (results, i, result)
+        json_object_del(
+            json_object_get(json_object_get(json_object_get(result, "resultMetadata"), "judge"),
+                            "sequential"),
+            "evidence");
+}
+
 /* A judgement that has been begun, as its row says. There may be thousands, so what each of them
  * repeats is not kept. */
 static enum err_code load_judgement(struct analyzer *analyzer, struct analysis *analysis, size_t i,
@@ -99,6 +116,8 @@ static enum err_code load_judgement(struct analyzer *analyzer, struct analysis *
         goto out;
     for (size_t k = 0; body && k < ARRAY_LEN(repeated); k++)
         json_object_del(body, repeated[k]);
+    if (i + 1 < analysis->n_judgements)
+        drop_evidence(body);
     judgement->body = body;
     judgement->state = row.state;
     judgement->has_warning = has_few_points(analyzer, analysis, body);
@@ -149,6 +168,7 @@ static struct str report(const struct analysis *analysis, enum analysis_status s
         .plan = &analysis->plan,
         .judgements = analysis->judgements,
         .n_judgements = analysis->n_judgements,
+        .is_early = analysis->is_early,
         .status = status,
         .error = error,
         .now_unix_ms = clock_wall_ms(),
@@ -172,6 +192,8 @@ static const char *verdict_of(const struct analysis *analysis, struct analysis_v
     (void)json_to_double(
         json_object_get(json_object_get(analysis->plan.request, "thresholds"), "pass"), &pass);
     *out = analysis_verdict_of(scores, n, pass, marginal_of(analysis));
+    if (analysis->is_early)
+        analysis_verdict_early(&analysis->plan, n, out);
     if (n == 0 || analysis->judgements[n - 1].state != EXECUTION_SUCCEEDED)
         return "";
     if (out->has_passed)
@@ -258,6 +280,8 @@ static json_t *judgement_submission(const struct analysis *analysis, size_t i)
     json_object_set_new(out, "metricSetPairListId", json_string(id_uuid(uuid)));
     json_object_set_new(out, "buildTimeMillis", json_integer(clock_wall_ms()));
     json_object_set_new(out, "interval", json_integer((json_int_t)i + 1));
+    json_object_set_new(out, "isSliding", json_boolean(analysis->plan.lookback_min > 0));
+    json_object_set_new(out, "isInterim", json_boolean(i + 1 < analysis->plan.n_judgements));
     json_object_set_new(out, "canaryAnalysisExecutionId", json_string(analysis->row->id));
     if (accounts)
         json_object_set_new(out, "metricAccounts", json_deep_copy(accounts));
@@ -288,6 +312,22 @@ static enum err_code begin_next(struct analyzer *analyzer, struct analysis *anal
     return err->code;
 }
 
+/* The latest judgement has passed, and there is nothing left to find out. The same judgement gives
+ * the same answer, whenever this is asked. */
+static bool passes_early(struct analysis *analysis)
+{
+    size_t n = analysis->n_judgements;
+    const json_t *body = n ? analysis->judgements[n - 1].body : NULL;
+    struct analysis_verdict verdict;
+
+    analysis->is_early =
+        early_pass_is_due(json_object_get(analysis->submission, "canaryConfig"),
+                          json_object_get(json_object_get(body, "result"), "judgeResult"),
+                          (double)analysis_plan_run_min(&analysis->plan, n)) &&
+        strcmp(verdict_of(analysis, &verdict), "pass") == 0;
+    return analysis->is_early;
+}
+
 /* False when the claim's slot has been passed on. */
 static bool take_step(struct analyzer *analyzer, struct analysis *analysis,
                       const struct lease *lease, struct error *err)
@@ -300,7 +340,7 @@ static bool take_step(struct analyzer *analyzer, struct analysis *analysis,
         return true;
     if (last && !analysis_judgement_passed(last, marginal_of(analysis)))
         (void)(end(analyzer, analysis, ANALYSIS_TERMINAL, lease, NULL, err) == ERR_OK);
-    else if (n == analysis->plan.n_judgements)
+    else if (n == analysis->plan.n_judgements || passes_early(analysis))
         (void)(end(analyzer, analysis, ANALYSIS_SUCCEEDED, lease, NULL, err) == ERR_OK);
     else if (next_unix_ms)
         (void)(wait_until(analyzer, analysis, lease, next_unix_ms, err) == ERR_OK);

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NS_PER_MIN (60 * NS_PER_S)
 #define STEP_DEFAULT_S 60
@@ -254,6 +255,23 @@ json_t *analysis_plan_request(const struct analysis_plan *plan, size_t i)
     if (site_local)
         json_object_set_new(out, "siteLocal", json_deep_copy(site_local));
     return out;
+}
+
+int64_t analysis_plan_run_min(const struct analysis_plan *plan, size_t n)
+{
+    return (int64_t)n * plan->interval_min;
+}
+
+void analysis_verdict_early(const struct analysis_plan *plan, size_t n_judgements,
+                            struct analysis_verdict *verdict)
+{
+    size_t n = strlen(verdict->message);
+
+    snprintf(verdict->message + n, sizeof(verdict->message) - n,
+             " It passed early, after %" PRId64 " of %" PRId64
+             " minutes: every metric excludes harm beyond its margin.",
+             analysis_plan_run_min(plan, n_judgements),
+             analysis_plan_run_min(plan, plan->n_judgements));
 }
 
 struct analysis_verdict analysis_verdict_of(const double *scores, size_t n_scores, double pass,

@@ -49,15 +49,22 @@ int64_t analysis_plan_begin_unix_ms(const struct analysis_plan *plan);
 /* The execution request of judgement `i`. A new reference. */
 json_t *analysis_plan_request(const struct analysis_plan *plan, size_t i);
 
+/* Minutes of the run that judgement `n` - 1 knows of; 0 for n = 0. */
+int64_t analysis_plan_run_min(const struct analysis_plan *plan, size_t n);
+
 /* --- the end (16.6) --- */
 
 struct analysis_verdict {
     bool has_passed;
-    char message[128];
+    char message[256];
 };
 
 /* scores of the judgements that were made, in order. */
 struct analysis_verdict analysis_verdict_of(const double *scores, size_t n_scores, double pass,
                                             double marginal);
+
+/* Say in `verdict` that the plan's other judgements were not needed. */
+void analysis_verdict_early(const struct analysis_plan *plan, size_t n_judgements,
+                            struct analysis_verdict *verdict);
 
 #endif

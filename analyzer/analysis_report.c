@@ -99,7 +99,7 @@ static void add_interval(json_t *stages, const struct analysis_facts *facts, siz
 static json_t *stage_list(const struct analysis_facts *facts)
 {
     int64_t begin_unix_ms = analysis_plan_begin_unix_ms(facts->plan);
-    bool has_ended_early = facts->status == ANALYSIS_TERMINAL;
+    bool has_ended_early = facts->status == ANALYSIS_TERMINAL || facts->is_early;
     size_t n_listed = has_ended_early ? facts->n_judgements : facts->plan->n_judgements;
     bool is_warming_up = facts->n_judgements == 0 && facts->plan->begin_after_min > 0 &&
                          facts->now_unix_ms < begin_unix_ms;
@@ -201,6 +201,8 @@ static json_t *result_json(const struct analysis_facts *facts)
     }
     verdict = analysis_verdict_of(scores, facts->n_judgements, threshold(facts, "pass"),
                                   threshold(facts, "marginal"));
+    if (facts->is_early)
+        analysis_verdict_early(facts->plan, facts->n_judgements, &verdict);
     free(scores);
     json_object_set_new(out, "didPassThresholds", json_boolean(verdict.has_passed));
     json_object_set_new(out, "hasWarnings", json_boolean(has_warnings));

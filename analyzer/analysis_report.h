@@ -23,6 +23,7 @@ struct analysis_facts {
     const struct analysis_plan *plan;
     const struct analysis_judgement *judgements; /* the first n_judgements of the plan's */
     size_t n_judgements;
+    bool is_early; /* no more of the plan's are needed: early_pass.h */
     enum analysis_status status;
     const struct error *error; /* why the next judgement could not be started, or NULL */
     int64_t now_unix_ms, ended_unix_ms;

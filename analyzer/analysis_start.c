@@ -2,6 +2,7 @@
  */
 #include "analyzer/analysis_report.h"
 #include "analyzer/analyzer_state.h"
+#include "analyzer/codec/policy_json.h"
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
@@ -30,6 +31,21 @@ static enum err_code rehearse(struct analyzer *analyzer, const struct analysis_p
                           &ignored, err) == ERR_OK);
     arena_free(arena);
     return err->code;
+}
+
+/* A test that may be looked at again and again needs all data since the start each time. */
+static enum err_code check_growth(const struct analysis_plan *plan, const json_t *config,
+                                  struct error *err)
+{
+    const struct judge_type *judge;
+    struct error unknown = {0}; /* found by rehearse(), too */
+
+    if (plan->lookback_min <= 0 || judge_of_config(config, &judge, &unknown) ||
+        !judge->needs_growth)
+        return ERR_OK;
+    error_because(err, ERR_INVALID, "bad_duration",
+                  "%s needs a growing interval: set lookbackMins to 0", judge->name);
+    return error_point(err, "/lookbackMins");
 }
 
 static enum err_code store_accepted(struct analyzer *analyzer, const char *id,
@@ -121,7 +137,8 @@ enum err_code analyzer_analysis_start(struct analyzer *analyzer, const struct an
                               &accounts, err))
         return err->code;
     json_keep(config, arena);
-    if (analysis_plan_make(canary->execution_request, now_unix_ns, arena, &plan, err)) {
+    if (analysis_plan_make(canary->execution_request, now_unix_ns, arena, &plan, err) ||
+        check_growth(&plan, config, err)) {
         json_decref(accounts);
         return analyzer_point_into_body(err, canary);
     }

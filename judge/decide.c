@@ -1,5 +1,6 @@
 #include "judge/decide.h"
 
+#include "judge/measure.h"
 #include "judge/sentence.h"
 #include "judge/settle.h"
 #include "judge/stats/adjust.h"
@@ -78,10 +79,14 @@ struct margin {
 
 static struct margin margin_of(const struct test_report *report, const struct metric_policy *policy)
 {
-    return (struct margin){
-        .neutral = report->margin_neutral,
-        .low = policy->direction == DIRECTION_INCREASE ? -INFINITY : policy->allowed_decrease,
-        .high = policy->direction == DIRECTION_DECREASE ? INFINITY : policy->allowed_increase};
+    /* "no change at all" may be tested on another scale than the policy's (margin_neutral) */
+    bool is_neutral = measure_is_neutral(policy);
+    double low = is_neutral ? report->margin_neutral : policy->allowed_decrease;
+    double high = is_neutral ? report->margin_neutral : policy->allowed_increase;
+
+    return (struct margin){.neutral = report->margin_neutral,
+                           .low = policy->direction == DIRECTION_INCREASE ? -INFINITY : low,
+                           .high = policy->direction == DIRECTION_DECREASE ? INFINITY : high};
 }
 
 static bool is_bare_significance(const struct margin *margin)
@@ -155,7 +160,8 @@ static void decide_tested(struct metric_result *result, struct test_report *repo
     report->decision = !report->is_uninformative && is_inside(&report->effect, &margin)
                            ? DECISION_NON_INFERIOR
                            : DECISION_INCONCLUSIVE;
-    if (report->decision == DECISION_NON_INFERIOR || is_bare_significance(&margin))
+    if (report->decision == DECISION_NON_INFERIOR || is_bare_significance(&margin) ||
+        (report->sequential.looks && policy->options.is_interim))
         return;
     if (policy->options.on_inconclusive == INCONCLUSIVE_NODATA)
         result->classification = settle_nodata(policy);

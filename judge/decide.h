@@ -8,7 +8,8 @@
  *
  * Not harmed is: non-inferior, when its interval excludes a change beyond the margin; else
  * inconclusive, and then what onInconclusive says, unless there is no margin to speak of ("no
- * change at all"): then this is a significance test, and not significant passes. */
+ * change at all"): then this is a significance test, and not significant passes. A sequential test
+ * that will be judged again passes, too: onInconclusive is for its end. */
 #ifndef JUDGE_DECIDE_H
 #define JUDGE_DECIDE_H
 

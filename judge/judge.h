@@ -47,8 +47,9 @@ struct test_input {
  * pair. An error refuses the whole judgement. */
 struct judge_type {
     const char *name;
-    bool is_visible;  /* offered to people; all can be named in a config */
-    unsigned methods; /* bit 1 << m for each enum judge_method that options may ask for */
+    bool is_visible;   /* offered to people; all can be named in a config */
+    bool needs_growth; /* of the window, from one judgement of a run to the next */
+    unsigned methods;  /* bit 1 << m for each enum judge_method that options may ask for */
     /* Classify one pair alone: everything of `out` but pair, groups and is_muted. */
     enum err_code (*classify)(const struct metric_pair *pair, const struct metric_policy *policy,
                               struct arena *scratch, struct arena *arena, struct metric_result *out,

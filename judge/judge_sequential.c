@@ -150,6 +150,8 @@ static bool gather(const struct test_input *input, struct arena *scratch, struct
     const struct arms *arms = input->arms;
     double *ones;
 
+    if (input->policy->options.is_sliding)
+        return refuse(report, DECISION_ERROR, "needs a growing interval: set lookbackMins to 0");
     if (input->policy->options.pairing == POINTS_UNPAIRED)
         return refuse(report, DECISION_ERROR,
                       "this judge compares minutes with the same minute of the other side, which "
@@ -353,6 +355,7 @@ static void sequential_test(const struct test_input *input, struct arena *scratc
 const struct judge_type judge_sequential = {
     .name = "Sequential-v1.0",
     .is_visible = true,
+    .needs_growth = true,
     .methods = 1u << METHOD_HAR | 1u << METHOD_INDEPENDENT,
     .test = sequential_test,
 };

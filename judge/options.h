@@ -76,6 +76,9 @@ struct judge_options {
     bool is_exact; /* permutation p-values where there are some */
     enum on_unfair on_unfair;
     enum scoring scoring; /* of the whole; read from the config's part only */
+    /* What the config does not say: this judgement's place in a run of several. */
+    bool is_sliding; /* its window does not begin where the run's does */
+    bool is_interim; /* others follow; a sequential test that is inconclusive then goes on */
     /* A value that cannot be used, in a sentence with its path; NULL for none. The metric is then
      * an Error, with this for a reason. */
     const char *complaint;

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define MAX_EVIDENCE 300u /* looks that are written; of more than that, one in two, in three, ... */
+
 /* A number that is finite, or null. */
 static json_t *number(double value)
 {
@@ -80,6 +82,7 @@ static json_t *instant_json(int64_t unix_ms)
 static json_t *sequential_json(const struct sequential_report *sequential)
 {
     json_t *out = json_object(), *looks = json_array();
+    size_t n_looks = sequential->n_looks, stride = (n_looks + MAX_EVIDENCE - 1) / MAX_EVIDENCE;
 
     json_object_set_new(out, "logE", number(sequential->log_e));
     json_object_set_new(out, "logEMax", number(sequential->log_e_max));
@@ -88,11 +91,15 @@ static json_t *sequential_json(const struct sequential_report *sequential)
     json_object_set_new(out, "firstCrossing", instant_json(sequential->first_crossing_unix_ms));
     json_object_set_new(out, "lower", json_number_or_null(sequential->lower));
     json_object_set_new(out, "upper", json_number_or_null(sequential->upper));
-    set_count(out, "looks", sequential->n_looks);
-    for (size_t i = 0; i < sequential->n_looks; i++) {
+    set_count(out, "looks", n_looks);
+    for (size_t i = 0; i < n_looks; i++) {
         const struct look *look = &sequential->looks[i];
-        json_t *one = json_object();
+        json_t *one;
 
+        if (i % stride != 0 && i + 1 < n_looks &&
+            look->unix_ms != sequential->first_crossing_unix_ms)
+            continue;
+        one = json_object();
         json_object_set_new(one, "at", instant_json(look->unix_ms));
         json_object_set_new(one, "logE", number(look->log_e));
         json_object_set_new(one, "estimate", number(look->estimate));
