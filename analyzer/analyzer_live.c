@@ -143,6 +143,8 @@ enum err_code live_create(struct analyzer *analyzer, const struct stored_executi
     live->frozen = report_freeze(live->id, submission, arena);
     live->execution = execution_create(live->id, live->plan, analyzer->fetch, analyzer->pool,
                                        analyzer_execution_ended, live);
+    live->execution->judgement.is_sliding = json_is_true(json_object_get(submission, "isSliding"));
+    live->execution->judgement.is_interim = json_is_true(json_object_get(submission, "isInterim"));
     *out = live;
     return ERR_OK;
 }
