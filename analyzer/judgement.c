@@ -88,6 +88,19 @@ enum err_code judgement_mix(const char *seed, const json_t *config,
     return ERR_OK;
 }
 
+/* Tell the judge which of several judgements this is. */
+static void set_place(struct judgement *judgement, struct arena *arena)
+{
+    struct metric_policy *policies = arena_array(arena, struct metric_policy, judgement->n_pairs);
+
+    for (size_t i = 0; i < judgement->n_pairs; i++) {
+        policies[i] = judgement->input.policies[i];
+        policies[i].options.is_sliding = judgement->is_sliding;
+        policies[i].options.is_interim = judgement->is_interim;
+    }
+    judgement->input.policies = policies;
+}
+
 enum err_code judgement_judge(const json_t *config, const json_t *thresholds, struct arena *arena,
                               struct judgement *out, struct error *err)
 {
@@ -97,6 +110,8 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
         judge_input_from_json(config, thresholds, judge, out->pairs, out->n_pairs, arena,
                               &out->input, err))
         return err->code;
+    if (out->is_sliding || out->is_interim)
+        set_place(out, arena);
     out->input.histories = out->histories;
     if (judge_run(judge, &out->input, arena, &out->result, err))
         return err->code;
