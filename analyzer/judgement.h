@@ -34,8 +34,8 @@ MUST_CHECK enum err_code judgement_judge(const json_t *config, const json_t *thr
                                          struct error *err);
 
 /* What a reader should know before trusting the verdict, one sentence each: groups without data,
- * fewer than 50 points, values too small for the solver, history that was to be had, and what series_warn() finds in the pairs.
- * NULL-terminated, in `arena`. */
+ * fewer than 50 points, values too small for the solver, history that was to be had, and what
+ * series_warn() finds in the pairs. NULL-terminated, in `arena`. */
 const char *const *judgement_warnings(const struct judgement *judgement, struct arena *arena);
 
 #endif
