@@ -150,7 +150,8 @@ bench: ## speed and memory against their targets
 	@scripts/deps.sh build demo test bench
 	@$(MAKE) --no-print-directory -j$(JOBS) all benches
 	@missed=; for bench in $(BENCHES) "$(PYTHON) tests/bench/bench.py --serinus $(BINARY)" \
-	    "$(PYTHON) tests/bench/scale.py --serinus $(BINARY)"; do \
+	    "$(PYTHON) tests/bench/scale.py --serinus $(BINARY)" \
+	    "$(PYTHON) tests/bench/backtest.py --serinus $(BINARY)"; do \
 	    echo "== $$bench"; $$bench || missed=1; done; [ -z "$$missed" ]
 
 # --- for who changes the code -----------------------------------------------------------------
