@@ -12,7 +12,7 @@
 #include "judge/judge.h"
 
 #define BACKTEST_MAX_WINDOWS 20000u
-#define BACKTEST_MAX_FINDINGS 5000000u /* windows x judges x pairs */
+#define BACKTEST_MAX_FINDINGS 2000000u /* windows x judges x pairs */
 
 /* Where two arms without a change between them come from. */
 enum aa_arms {

@@ -10,7 +10,7 @@
 /* A new reference:
  *
  * {"schema", "config", "windows": {"count", "sideBySide", "lengthSeconds", "strideSeconds"},
- *  "metrics": [{"name", "tags", "arms", "judges": [{"judge", "windows", "noData", "errors", "high",
+ *  "metrics": [{"name", "tags", "arms", "muted", "judges": [{"judge", "windows", "noData", "errors", "high",
  *      "low", "falseAlarms": SHARE, "alpha", "level", "minimumDetectableEffect",
  *      "minimumDetectableEffectPercent", "phi", "nEff", "proposed": {"allowedIncrease",
  *      "allowedDecrease"}, "calibrationFactor"}]}],

@@ -3,7 +3,6 @@
 #include "analyzer/aa_history.h"
 #include "analyzer/backtest_report.h"
 #include "analyzer/backtest_stored.h"
-#include "analyzer/canary_config.h"
 #include "analyzer/cli.h"
 #include "analyzer/cli_input.h"
 #include "analyzer/codec/policy_json.h"
@@ -31,8 +30,7 @@ static const struct cli_option options[] = {
     {"windows", 0, "N", "how many windows to spread over the history; default 1000"},
     {"stride", 0, "DUR", "time between two windows, in place of --windows"},
     {"judge", 0, "NAME",
-     "judge to try, repeatable; default the config's, the standard one, "
-     "RobustRank-v1.0"},
+     "judge to try, repeatable; default the standard one, RobustRank-v1.0, the config's"},
     {"metric", 0, "NAME", "this metric alone; repeatable"},
     RUN_INPUT_OPTIONS,
     {"pass", 0, "N", "score at which the verdict is pass; default the config's, else 95"},
@@ -53,8 +51,8 @@ static int read_judges(const struct run_input *input, const struct judge_type **
     int exit_code = backtest_judges_named(input->self, input->args, out, n);
     const struct judge_type *own = input->plan->judge;
 
-    if (exit_code || cli_count(input->args, "judge"))
-        return exit_code;
+    if (exit_code || cli_count(input->args, "judge") || (!own->classify && !own->test))
+        return exit_code; /* one that judges elsewhere is not asked a thousand times */
     for (size_t i = 0; i < *n; i++)
         if (out[i] == own)
             return EXIT_PASS;
@@ -119,10 +117,11 @@ static enum err_code plan_windows(const struct run_input *input, const struct aa
 static const json_t *config_for(const struct run_input *input, const struct judge_type *type)
 {
     json_t *config = json_keep(json_copy(input->config), input->arena);
-    json_t *judge = input->own_judge ? json_deep_copy(input->own_judge) : json_object();
-    const char *own = json_string_value(json_object_get(judge, "name"));
+    json_t *judge = json_deep_copy(json_object_get(input->config, "judge"));
 
-    if (!own || strcmp(own, type->name) != 0)
+    if (!judge)
+        judge = json_object();
+    if (type != input->plan->judge)
         json_object_del(json_object_get(judge, "judgeConfigurations"), "method");
     json_object_set_new(judge, "name", json_string(type->name));
     json_object_set_new(config, "judge", judge);

@@ -119,10 +119,7 @@ static enum err_code read_config(struct run_input *input, const char *file, stru
     else
         json_keep(input->config, input->arena);
     json_decref(config);
-    input->own_judge = err->code ? NULL : json_object_get(input->config, "judge");
-    if (input->own_judge)
-        json_keep(json_incref((json_t *)input->own_judge), input->arena);
-    if (!err->code && cli_value(input->args, "judge"))
+    if (!err->code && cli_value(input->args, "judge") && !input->is_history)
         json_object_set_new(input->config, "judge",
                             json_pack("{ss}", "name", cli_value(input->args, "judge")));
     return err->code ? err->code : set_pairing(input, err);

@@ -40,10 +40,9 @@ struct run_input {
     struct execution_request *request;
     struct canary_plan *plan;
     int64_t timeout_s;
-    const json_t *own_judge; /* of the config, before --judge; may be NULL */
-    bool is_history;         /* set before run_input_read(): a long window, in which gaps are kept,
-                                and one scope is enough (run_request.h) */
-    size_t n_to_do; /* judgements that run_await() waits for; 0: it waits for the queries */
+    bool is_history; /* set before run_input_read(): a long window, in which gaps are kept; one
+                        scope is enough (run_request.h), and --judge is left to the caller */
+    size_t n_to_do;  /* judgements that run_await() waits for; 0: it waits for the queries */
 };
 
 /* Read what the flags and `config_file` say, and plan it. `self`, `args` and `arena` are set by the

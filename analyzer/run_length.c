@@ -62,12 +62,25 @@ static void estimate_window(const struct arms *arms, struct arena *scratch, stru
     out->n++;
 }
 
+/* The whole history of a pair; one series is compared with itself a window later. */
+static struct metric_pair counted(const struct aa_pair *pair,
+                                  const struct run_length_question *question)
+{
+    struct aa_pair whole = *pair;
+
+    if (pair->arms != AA_WINDOW_BEFORE)
+        return aa_slice(pair, 0, question->span_ms);
+    whole.arms = AA_TWO_SCOPES;
+    whole.start_unix_ms[SIDE_EXPERIMENT] += question->window_ms;
+    return aa_slice(&whole, 0, question->span_ms - question->window_ms);
+}
+
 /* The points of the pair and of its exposure, minute by minute, where all four are there. */
 static void estimate_counts(const struct run_length_question *question, struct arena *scratch,
                             struct run_length *out)
 {
-    struct metric_pair counts = aa_slice(question->pair, 0, question->span_ms);
-    struct metric_pair exposure = aa_slice(question->exposure, 0, question->span_ms);
+    struct metric_pair counts = counted(question->pair, question);
+    struct metric_pair exposure = counted(question->exposure, question);
     double *series[2 * N_SIDES], events[N_SIDES] = {0}, exposed[N_SIDES] = {0};
     size_t n = SIZE_MAX, n_used = 0;
     struct dispersion dispersion;
