@@ -365,10 +365,13 @@ void sequential_t_log_rates(const struct sequential *run, struct trace *out)
     double *y = arena_array(run->scratch, double, minutes->n);
     const struct t_run test = {
         .run = run, .variant = T_MIXTURE_MEAN, .x = x, .y = y, .is_log = true, .trace = out};
+    /* of the first minute's exposure, so that later ones do not change it; a unit would change the
+     * last digits of the logarithms */
+    int unit = minutes->n ? ilogb(minutes->exposure_x[0]) : 0;
 
     for (size_t i = 0; i < minutes->n; i++) { /* half an event keeps a quiet minute finite */
-        x[i] = log((minutes->x[i] + 0.5) / minutes->exposure_x[i]);
-        y[i] = log((minutes->y[i] + 0.5) / minutes->exposure_y[i]);
+        x[i] = log((minutes->x[i] + 0.5) / ldexp(minutes->exposure_x[i], -unit));
+        y[i] = log((minutes->y[i] + 0.5) / ldexp(minutes->exposure_y[i], -unit));
     }
     out->method = "t-mixture-log-rate-har";
     run_test(&test);
