@@ -145,7 +145,7 @@ def sim_part(name, build, flavour):
     if flavour:
         print(f"== {name}: {SANITIZED_SIM_RUNS} runs a row, to see them run; bounds need 1,000", flush=True)
         argv += ["--runs", str(SANITIZED_SIM_RUNS)]
-    code, output = run(wrapped(argv, flavour), flavour_env(flavour))
+    code, output = run(wrapped(argv, flavour), flavour_env(flavour), timeout_s=900)
     tally.passed = len(re.findall(r"\| kept +\|$", output, re.M))
     tally.failed = len(re.findall(r"\| MISSED +\|$", output, re.M))
     if code != 0 and tally.failed == 0 or tally.passed == 0:

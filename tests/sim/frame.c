@@ -100,7 +100,9 @@ size_t count_median(const struct count *count)
 
 bool bound_holds(const struct bound *bound, const struct count *count, double slack)
 {
-    double percent = count_percent(count), granted = slack * count_se(count);
+    double percent = count_percent(count);
+    /* What must never happen is not a matter of chance. */
+    double granted = bound->percent > 0 ? slack * count_se(count) : 0;
     size_t median = count_median(count);
 
     if (bound->median && (median == 0 || median > bound->median))

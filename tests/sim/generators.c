@@ -116,7 +116,8 @@ static void generate_counts(const struct data *data, struct random *random, stru
     generate_bursts(data, random, bursts_y);
     for (size_t t = 0; t < data->n; t++) {
         double angle = 2 * M_PI * (double)t / (double)data->n;
-        double common = data->errors_per_min * pow(data->wave, sin(angle));
+        double season = data->wave > 0 ? pow(data->wave, sin(angle)) : 1;
+        double common = data->errors_per_min * season;
 
         out->exposure_x[t] = REQUESTS_PER_MIN * data->share;
         out->exposure_y[t] = REQUESTS_PER_MIN * (1 - data->share);

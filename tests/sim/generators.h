@@ -39,7 +39,7 @@ struct data {
     double errors_per_min; /* both arms together, before the change */
     double share;          /* of the traffic that the canary takes */
     double factor;         /* canary's error rate over the baseline's */
-    double wave;           /* the rate of both goes from 1/wave to wave times; 1: constant */
+    double wave;           /* the rate of both goes from 1/wave to wave times; 0: it stays */
     double burst_sd;       /* of the logarithm of each arm's own rate, an AR(1) with phi; 0: none */
 };
 

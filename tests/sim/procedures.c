@@ -49,6 +49,29 @@ static struct metric_pair make_pair(const char *name, double *x, double *y, size
     return pair;
 }
 
+static void judge_pairs(const struct cell *cell, const struct metric_pair *pairs,
+                        const struct metric_policy *policies, size_t n_pairs,
+                        const struct pair_history *histories, struct arena *arena,
+                        struct judge_result *out)
+{
+    const struct judge_type *judge = judge_find(cell->judge);
+    struct judge_input input = {.pairs = pairs,
+                                .n_pairs = n_pairs,
+                                .policies = policies,
+                                .score = &score,
+                                .histories = histories};
+    struct error err = {0};
+
+    if (!judge || judge_run(judge, &input, arena, out, &err) ||
+        out->results[0].classification == CLASS_ERROR) {
+        fprintf(stderr, "sim: %s: %s\n", cell->name,
+                !judge     ? "there is no such judge"
+                : err.code ? err.message
+                           : out->results[0].reason);
+        exit(1);
+    }
+}
+
 /* The result of the metric; with *out_score that of all. */
 static const struct metric_result *judge_arms(const struct cell *cell, const struct arm_pair *arms,
                                               size_t n, const struct pair_history *history,
@@ -56,28 +79,18 @@ static const struct metric_result *judge_arms(const struct cell *cell, const str
 {
     struct metric_policy policies[2] = {make_policy(cell), make_policy(cell)};
     struct metric_pair pairs[2] = {make_pair("metric", arms->x, arms->y, n)};
-    struct judge_input input = {
-        .pairs = pairs, .n_pairs = 1, .policies = policies, .score = &score, .histories = history};
-    struct judge_result *result = arena_new(arena, struct judge_result);
-    const struct judge_type *judge = judge_find(cell->judge);
-    struct error err = {0};
+    struct judge_result result;
+    size_t n_pairs = 1;
 
     if (arms->exposure_x) {
-        pairs[input.n_pairs++] = make_pair("requests", arms->exposure_x, arms->exposure_y, n);
+        pairs[n_pairs++] = make_pair("requests", arms->exposure_x, arms->exposure_y, n);
         policies[0].options.exposure_metric = "requests";
         policies[1].is_muted = true;
     }
-    if (!judge || judge_run(judge, &input, arena, result, &err) ||
-        result->results[0].classification == CLASS_ERROR) {
-        fprintf(stderr, "sim: %s: %s\n", cell->name,
-                !judge     ? "there is no such judge"
-                : err.code ? err.message
-                           : result->results[0].reason);
-        exit(1);
-    }
+    judge_pairs(cell, pairs, policies, n_pairs, history, arena, &result);
     if (out_score)
-        *out_score = result->score;
-    return &result->results[0];
+        *out_score = result.score;
+    return &result.results[0];
 }
 
 static bool is_alarm(const struct metric_result *result)
@@ -111,19 +124,66 @@ void judge_once(const struct cell *cell, struct trial *trial)
                                             cell->n_windows ? &history : NULL, trial->arena, NULL));
 }
 
+/* The minute of a sequential judge's alarm. */
+static size_t minute_of(const struct metric_result *result)
+{
+    int64_t crossing_unix_ms = result->report->sequential.first_crossing_unix_ms;
+
+    return (size_t)((crossing_unix_ms - START_UNIX_MS) / MS_PER_MINUTE) + 1;
+}
+
 void judge_sequence(const struct cell *cell, struct trial *trial)
 {
     const struct metric_result *result;
-    int64_t crossing_unix_ms;
     struct arm_pair arms;
 
     generate(&cell->data, &trial->random, trial->arena, &arms);
     result = judge_arms(cell, &arms, cell->data.n, NULL, trial->arena, NULL);
     trial->is_flagged = is_alarm(result);
-    if (!trial->is_flagged)
-        return;
-    crossing_unix_ms = result->report->sequential.first_crossing_unix_ms;
-    trial->minute = (size_t)((crossing_unix_ms - START_UNIX_MS) / MS_PER_MINUTE) + 1;
+    if (trial->is_flagged)
+        trial->minute = minute_of(result);
+}
+
+/* One pair for each bucket, labelled and cumulative as in a metric store. */
+static void make_histogram(const struct cell *cell, struct trial *trial,
+                           struct metric_pair pairs[MAX_BUCKETS])
+{
+    size_t n = cell->data.n;
+    double *values[N_SIDES][MAX_BUCKETS];
+
+    for (size_t b = 0; b < MAX_BUCKETS; b++) {
+        for (int side = 0; side < N_SIDES; side++)
+            values[side][b] = arena_array(trial->arena, double, n);
+        pairs[b] = make_pair("metric", values[SIDE_EXPERIMENT][b], values[SIDE_CONTROL][b], n);
+        tag_map_put(&pairs[b].tags, trial->arena, "le",
+                    b + 1 < MAX_BUCKETS ? arena_printf(trial->arena, "%zu", b + 1) : "+Inf");
+    }
+    for (size_t t = 0; t < n; t++)
+        for (int side = 0; side < N_SIDES; side++) {
+            double counts[MAX_BUCKETS], below = 0;
+
+            generate_histogram(HISTOGRAM_REQUESTS, side == SIDE_EXPERIMENT ? cell->data.factor : 1,
+                               &trial->random, counts);
+            for (size_t b = 0; b < MAX_BUCKETS; b++)
+                values[side][b][t] = below += counts[b];
+        }
+}
+
+void judge_histograms(const struct cell *cell, struct trial *trial)
+{
+    struct metric_pair pairs[MAX_BUCKETS];
+    struct metric_policy policies[MAX_BUCKETS];
+    struct judge_result result;
+
+    make_histogram(cell, trial, pairs);
+    for (size_t b = 0; b < MAX_BUCKETS; b++)
+        policies[b] = make_policy(cell);
+    judge_pairs(cell, pairs, policies, MAX_BUCKETS, NULL, trial->arena, &result);
+    for (size_t b = 0; b < MAX_BUCKETS && !trial->is_flagged; b++) {
+        trial->is_flagged = is_alarm(&result.results[b]);
+        if (trial->is_flagged)
+            trial->minute = minute_of(&result.results[b]);
+    }
 }
 
 void judge_every_minute(const struct cell *cell, struct trial *trial)

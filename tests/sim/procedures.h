@@ -10,6 +10,11 @@ void judge_once(const struct cell *cell, struct trial *trial);
 /* The Sequential judge looks at every minute by itself: the minute of its alarm. */
 void judge_sequence(const struct cell *cell, struct trial *trial);
 
+/* The same for histograms of HISTOGRAM_REQUESTS per minute and side, one pair a bucket; those of
+ * the canary take cell->data.factor times as long. */
+#define HISTOGRAM_REQUESTS 200u
+void judge_histograms(const struct cell *cell, struct trial *trial);
+
 /* cell->judge on the first first_look, first_look + 1, .. n minutes, until it raises an alarm. */
 void judge_every_minute(const struct cell *cell, struct trial *trial);
 
