@@ -101,6 +101,7 @@ enum err_code analyzer_plan_accounts(const struct settings *settings, const json
     size_t i;
 
     out->of_metrics = own ? of_metrics : NULL;
+    out->judge = settings->remote_judge;
     if (find_account(settings, json_string_value(json_object_get(submission, "metricsAccountName")),
                      &out->run, err))
         return err->code;
@@ -143,6 +144,7 @@ enum err_code live_create(struct analyzer *analyzer, const struct stored_executi
     live->frozen = report_freeze(live->id, submission, arena);
     live->execution = execution_create(live->id, live->plan, analyzer->fetch, analyzer->pool,
                                        analyzer_execution_ended, live);
+    live->execution->application = live->application;
     live->execution->judgement.is_sliding = json_is_true(json_object_get(submission, "isSliding"));
     live->execution->judgement.is_interim = json_is_true(json_object_get(submission, "isInterim"));
     *out = live;

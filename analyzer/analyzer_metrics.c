@@ -218,6 +218,11 @@ void analyzer_metrics(struct analyzer *analyzer, struct strbuf *out)
     put_one(out, "serinus_fetch_errors_total", "counter", "Requests given up.", fetch.errors);
     put_one(out, "serinus_fetch_bytes_total", "counter", "Bytes of replies, decompressed.",
             fetch.bytes);
+    put_one(out, "serinus_fetch_shared_total", "counter",
+            "Queries that joined the same one on its way.", fetch.shared);
+    put_one(out, "serinus_fetch_cached_total", "counter",
+            "Queries about the past answered with a reply that was kept.", fetch.cached);
+    put_one(out, "serinus_fetch_cache_bytes", "gauge", "Replies kept.", fetch.cache_bytes);
     put_one(out, "serinus_fetch_in_flight", "gauge", "Requests on their way.", fetch.in_flight);
     put_one(out, "serinus_fetch_waiting", "gauge", "Requests waiting for their turn or a retry.",
             fetch.waiting);

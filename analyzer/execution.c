@@ -86,6 +86,56 @@ static void use_history(struct execution *execution)
         execution->judgement.n_pairs, execution->arena);
 }
 
+/* With execution->error. */
+static void judged(struct execution *execution)
+{
+    enum err_code code = execution->error.code;
+
+    if (code && code != ERR_CANCELLED) {
+        fail(execution, &execution->judge_status, "canaryJudge");
+        return;
+    }
+    atomic_store(&execution->judge_status, code ? STAGE_CANCELED : STAGE_SUCCEEDED);
+    end(execution);
+}
+
+static void remote_judged(struct remote_judging *remote)
+{
+    struct execution *execution = remote->ctx;
+
+    execution->error = remote->error;
+    judged(execution);
+}
+
+static void judge(struct execution *execution)
+{
+    const struct canary_plan *plan = execution->plan;
+    const json_t *thresholds = json_object_get(plan->request->view, "thresholds");
+
+    atomic_store(&execution->judge_status, STAGE_RUNNING);
+    if (judge_is_remote(plan->judge)) {
+        execution->remote = (struct remote_judging){
+            .account = plan->judge_account,
+            .fetch = execution->fetch,
+            .pool = execution->pool,
+            .config = plan->config,
+            .thresholds = thresholds,
+            .judgement = &execution->judgement,
+            .arena = execution->arena,
+            .application = execution->application,
+            .deadline_mono_ms = execution->deadline_mono_ms,
+            .is_cancelled = &execution->is_cancelled,
+            .on_end = remote_judged,
+            .ctx = execution,
+        };
+        remote_judge_start(&execution->remote);
+        return;
+    }
+    (void)(judgement_judge(plan->config, thresholds, execution->arena, &execution->judgement,
+                           &execution->error) == ERR_OK);
+    judged(execution);
+}
+
 /* All queries have ended: hops 8 and 9. */
 static void finish(struct execution *execution)
 {
@@ -115,14 +165,7 @@ static void finish(struct execution *execution)
     }
     use_history(execution);
     atomic_store(&execution->mix_status, STAGE_SUCCEEDED);
-    atomic_store(&execution->judge_status, STAGE_RUNNING);
-    if (judgement_judge(plan->config, json_object_get(plan->request->view, "thresholds"),
-                        execution->arena, &execution->judgement, &execution->error)) {
-        fail(execution, &execution->judge_status, "canaryJudge");
-        return;
-    }
-    atomic_store(&execution->judge_status, STAGE_SUCCEEDED);
-    end(execution);
+    judge(execution);
 }
 
 /* The last one to come here finishes the execution, after which it may be gone. */
@@ -235,6 +278,7 @@ static void start_history(struct execution *execution)
         deadline_mono_ms = execution->deadline_mono_ms;
     for (size_t i = 0; i < plan->n_metrics && plan->n_histories; i++)
         for (int side = 0; side < N_SIDES && plan->n_history_windows[i]; side++) {
+            execution->history[side][i].application = execution->application;
             execution->history[side][i].deadline_mono_ms = deadline_mono_ms;
             query_run_start(&execution->history[side][i]);
         }
@@ -253,6 +297,7 @@ static void start_queries(void *ctx)
 
             if (atomic_load(&run->status) != STAGE_NOT_STARTED)
                 continue; /* restored */
+            run->application = execution->application;
             run->deadline_mono_ms = execution->deadline_mono_ms;
             query_run_start(run);
         }

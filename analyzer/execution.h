@@ -6,6 +6,7 @@
 #include "analyzer/codec/metric_set_pb.h"
 #include "analyzer/judgement.h"
 #include "analyzer/query_run.h"
+#include "analyzer/remote_judge.h"
 
 struct execution {
     /* set by execution_create */
@@ -15,6 +16,7 @@ struct execution {
     struct worker_pool *pool;
     void (*on_end)(struct execution *execution); /* on a worker, once */
     void *ctx;
+    const char *application;  /* as in query_run.h; NULL, as it is made */
     int64_t deadline_mono_ms; /* for its queries; 0, as it is made: the fetch engine's own limit */
 
     /* readable at any time */
@@ -31,6 +33,7 @@ struct execution {
     const struct query_run *failed_run; /* the query that failed, if it was one */
 
     struct arena *arena;
+    struct remote_judging remote; /* when the judge is */
     struct query_run *runs[N_SIDES];    /* plan->n_metrics each */
     struct query_run *history[N_SIDES]; /* of plan->history; NULL without one */
     atomic_size_t n_pending;            /* queries that have not ended, and one for the start */

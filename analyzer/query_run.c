@@ -1,6 +1,7 @@
 #include "analyzer/query_run.h"
 
 #include "analyzer/codec/metric_set_pb.h"
+#include "base/instant.h"
 
 #include <string.h>
 
@@ -49,6 +50,17 @@ static void end(struct query_run *run)
 
 static void ask(struct query_run *run, const struct http_request_list *more);
 
+/* For others who ask the same, unless the store had nothing to say: that may be a mishap. */
+static void keep_replies(const struct query_run *run)
+{
+    bool has_data = false;
+
+    for (size_t i = 0; i < run->sets.n_sets; i++)
+        has_data |= run->sets.sets[i].n_values > 0;
+    for (size_t i = 0; has_data && i < run->requests.n_requests; i++)
+        fetch_keep(run->fetch, &run->transfers[i]);
+}
+
 /* On a worker: all requests so far have ended. */
 static void read_replies(void *ctx)
 {
@@ -77,6 +89,8 @@ static void read_replies(void *ctx)
     if (run->error.code || plan->collector->parse(plan->account, &plan->query, plan->text, replies,
                                                   n, &run->sets, &run->error))
         run->failed_url = account_mask(plan->account, run->requests.requests[0].url, run->arena);
+    else
+        keep_replies(run);
     end(run);
 }
 
@@ -92,6 +106,7 @@ static void transfer_done(struct fetch_transfer *transfer)
 /* Put them behind those that have been answered, and send them. */
 static void ask(struct query_run *run, const struct http_request_list *more)
 {
+    const struct scope *scope = &run->plan->query.scope;
     size_t n_old = run->requests.n_requests;
     size_t n = n_old + more->n_requests;
     struct http_request *requests = arena_array(run->arena, struct http_request, n);
@@ -106,6 +121,8 @@ static void ask(struct query_run *run, const struct http_request_list *more)
         transfers[i] = (struct fetch_transfer){
             .account = run->plan->account,
             .request = &requests[i],
+            .application = run->application,
+            .window_end_unix_ms = scope->has_end ? scope->end_unix_ns / NS_PER_MS : 0,
             .deadline_mono_ms = run->deadline_mono_ms,
             .is_cancelled = run->is_cancelled,
             .done = transfer_done,

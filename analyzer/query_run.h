@@ -25,6 +25,7 @@ struct query_run {
     struct fetch *fetch;
     struct worker_pool *pool;
     const atomic_bool *is_cancelled;
+    const char *application;               /* whose turn it takes at the store; may be NULL */
     int64_t deadline_mono_ms;              /* 0: the fetch engine's own limit */
     bool keeps_replies;                    /* until query_run_clear(), in transfers[].response */
     void (*on_end)(struct query_run *run); /* on a worker, or at once when building fails */

@@ -74,12 +74,26 @@
 #define STORE_MAX_LABELS 128u
 #define STORE_CONCURRENCY 10 /* per account */
 #define STORE_CONCURRENCY_TOTAL 64
+#define STORE_CONCURRENCY_MAX 48 /* of one account: should it hang, the others go on */
 #define STORE_RETRY_ATTEMPTS 10
 #define STORE_RETRY_BACKOFF_MS 1000 /* doubled after each failure */
 #define STORE_RETRY_AFTER_MAX_MS 120000
 #define STORE_RETRY_TOTAL_MS 600000
+#define STORE_CACHE_BYTES (32u * MIB) /* replies about the past, kept for who asks the same */
+#define STORE_CACHE_MAX_REPLY_BYTES (4u * MIB)
+#define STORE_CACHE_LIFE_MS 600000
+#define STORE_SETTLE_MS 900000 /* after the window's end: points of hosted stores come late */
 #define STORE_MAX_REQUESTS 100u /* of one query that is answered page by page */
 #define STORE_ERROR_BODY_BYTES 512u /* of a store's own error text that we pass on */
+
+/* A judge of somebody else's, asked over HTTP; what it says is hostile input, too */
+#define REMOTE_JUDGE_CONNECT_TIMEOUT_MS 30000
+#define REMOTE_JUDGE_TOTAL_MS 60000 /* tries and waits included */
+#define REMOTE_JUDGE_ATTEMPTS 3
+#define REMOTE_JUDGE_MAX_REPLY_BYTES (4u * MIB)
+#define REMOTE_JUDGE_MAX_DEPTH 16u /* a result needs 5, its resultMetadata may hold more */
+#define REMOTE_JUDGE_MAX_VALUES 400000u
+#define REMOTE_JUDGE_MAX_STRING_BYTES (16u * KIB)
 
 /* Work waiting to be done */
 #define QUEUE_MAX_PENDING 50000u        /* over it: 429 queue_full */

@@ -138,7 +138,8 @@ void fetch_try_take_reply(struct fetch_try *try, struct http_response *out)
     for (size_t i = 0; i < try->n_headers; i++)
         at = next_header(at, &out->headers[i].name, &out->headers[i].value);
     strbuf_append(&try->body, "", 0);
-    out->body = try->body.bytes;
+    /* it may be kept for a while, and has grown by doubling */
+    out->body = mem_realloc(try->body.bytes, try->body.n_bytes + 1, 1);
     out->n_body_bytes = try->body.n_bytes;
     try->body = (struct strbuf){0};
 }
@@ -346,8 +347,9 @@ static void set_method(struct fetch_try *try)
         curl_easy_setopt(try->easy, CURLOPT_POST, 1L);
         if (strcmp(request->method, "POST") != 0)
             curl_easy_setopt(try->easy, CURLOPT_CUSTOMREQUEST, request->method);
-        curl_easy_setopt(try->easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
         curl_easy_setopt(try->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->n_body_bytes);
+        /* a copy: who asked may leave while others wait for the reply */
+        curl_easy_setopt(try->easy, CURLOPT_COPYPOSTFIELDS, request->body ? request->body : "");
     } else {
         curl_easy_setopt(try->easy, CURLOPT_HTTPGET, 1L);
     }
