@@ -24,6 +24,7 @@
 #define N_DIFFERENT 32   /* pairs cycled through, so that no branch predictor learns one by heart */
 #define MEASURE_S 0.02   /* per repetition */
 #define N_REPETITIONS 30 /* the fastest counts: noise only ever adds */
+#define THREE_HOURS 180  /* points that each judge is measured with */
 #define LARGE_CANARY_METRICS 1000
 #define LARGE_CANARY_POINTS 60
 
@@ -81,6 +82,7 @@ static void fill(struct metric_pair *pairs, size_t n_pairs, size_t n, bool is_ti
 
             pairs[i].sides[side].values = series(n, is_tied, shift, &state);
             pairs[i].sides[side].n_values = n;
+            pairs[i].sides[side].step_ms = 60000;
         }
     }
 }
@@ -92,23 +94,27 @@ static void release(struct metric_pair *pairs, size_t n_pairs)
             free((void *)pairs[i].sides[side].values);
 }
 
-static void judge_all(const struct metric_pair *pairs, size_t n_pairs)
+static void judge_all_by(const char *judge, enum metric_type type, const struct metric_pair *pairs,
+                         size_t n_pairs)
 {
     static const char *const groups[] = {"latency"};
     static const struct score_policy score = {.pass = 95, .marginal = 75};
     struct metric_policy *policies = calloc(n_pairs, sizeof(*policies));
     struct arena *arena = arena_create();
+    struct judge_options options = judge_options_default;
     struct judge_result result;
     struct error err = {0};
 
+    options.metric_type = type;
     for (size_t i = 0; i < n_pairs; i++)
         policies[i] = (struct metric_policy){.allowed_increase = 1,
                                              .allowed_decrease = 1,
                                              .critical_increase = 1,
                                              .critical_decrease = 1,
                                              .groups = groups,
-                                             .n_groups = 1};
-    if (judge_run(judge_find(JUDGE_DEFAULT_NAME),
+                                             .n_groups = 1,
+                                             .options = options};
+    if (judge_run(judge_find(judge),
                   &(struct judge_input){
                       .pairs = pairs, .n_pairs = n_pairs, .policies = policies, .score = &score},
                   arena, &result, &err)) {
@@ -118,6 +124,32 @@ static void judge_all(const struct metric_pair *pairs, size_t n_pairs)
     arena_free(arena);
     free(policies);
 }
+
+static void judge_all(const struct metric_pair *pairs, size_t n_pairs)
+{
+    judge_all_by(JUDGE_DEFAULT_NAME, TYPE_GAUGE, pairs, n_pairs);
+}
+
+/* The judges beside the standard one; whole numbers are counts to the one that counts. */
+#define JUDGE_ALL(function, name, type)                                                            \
+    static void function(const struct metric_pair *pairs, size_t n_pairs)                          \
+    {                                                                                              \
+        judge_all_by(name, type, pairs, n_pairs);                                                  \
+    }
+JUDGE_ALL(robust_rank_all, "RobustRank-v1.0", TYPE_GAUGE)
+JUDGE_ALL(mean_all, "Mean-v1.0", TYPE_GAUGE)
+JUDGE_ALL(distribution_all, "Distribution-v1.0", TYPE_GAUGE)
+JUDGE_ALL(rate_all, "Rate-v1.0", TYPE_COUNTER)
+JUDGE_ALL(sequential_all, "Sequential-v1.0", TYPE_GAUGE)
+JUDGE_ALL(auto_all, "Auto-v1.0", TYPE_GAUGE)
+
+static const struct {
+    const char *name;
+    void (*work)(const struct metric_pair *, size_t);
+    bool is_tied;
+} judges[] = {{"RobustRank", robust_rank_all, false},    {"Mean", mean_all, false},
+              {"Distribution", distribution_all, false}, {"Rate", rate_all, true},
+              {"Sequential", sequential_all, false},     {"Auto", auto_all, false}};
 
 static int by_value(const void *a, const void *b)
 {
@@ -247,6 +279,17 @@ int main(void)
                    sizes[s].n, 1 / judged, judged * 1e6, judged / sorted, 1 / judged / kayenta);
             release(pairs, N_DIFFERENT);
         }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(judges); i++) {
+        struct metric_pair pairs[N_DIFFERENT];
+        double judged, sorted;
+
+        fill(pairs, N_DIFFERENT, THREE_HOURS, judges[i].is_tied);
+        judged = measure(judges[i].work, pairs, N_DIFFERENT);
+        sorted = measure(sort_all, pairs, N_DIFFERENT);
+        printf("%-11.11s %7d %12.0f %12.2f %10.2f %10s\n", judges[i].name, THREE_HOURS, 1 / judged,
+               judged * 1e6, judged / sorted, "-");
+        release(pairs, N_DIFFERENT);
     }
     fill(large, LARGE_CANARY_METRICS, LARGE_CANARY_POINTS, false);
     printf("%d metrics of %d points: %.2f ms\n", LARGE_CANARY_METRICS, LARGE_CANARY_POINTS,
