@@ -382,7 +382,7 @@ void backtest_canary(const struct backtest *backtest, size_t judge, struct arena
     qsort(mde, n_mde, sizeof(*mde), compare_doubles);
     *out = (struct canary_backtest){.below_pass = window_share_of(n_not_pass, n_windows, n_apart),
                                     .below_marginal = window_share_of(n_fail, n_windows, n_apart),
-                                    .alarms = window_share_of(n_hits, n_judged, n_apart),
+                                    .alarms = window_share_of(n_hits, n_judged, n_apart * n_metrics),
                                     .alpha = n_metrics ? alpha / (double)n_metrics : NAN,
                                     .mde_percent = median_of(mde, n_mde)};
     out->is_sound = out->alarms.lower <= SOUND_FACTOR * out->alpha;

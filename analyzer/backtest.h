@@ -113,10 +113,11 @@ struct metric_backtest {
 
 struct canary_backtest {
     struct window_share below_pass, below_marginal; /* windows by the score of all metrics */
-    struct window_share alarms;                     /* of all unmuted metrics together */
-    double alpha;                                   /* mean of the metrics' */
-    double mde_percent;                             /* median over metrics */
-    bool is_sound; /* the alarms are not significantly more than twice alpha */
+    struct window_share alarms; /* of all unmuted metrics together, as if one told nothing of
+                                   another */
+    double alpha;               /* mean of the metrics' */
+    double mde_percent;         /* median over metrics */
+    bool is_sound;              /* the alarms are not significantly more than twice alpha */
 };
 
 void backtest_metric(const struct backtest *backtest, size_t judge, size_t pair,
