@@ -1,0 +1,160 @@
+/* The formulas are proved in tests/unit/stats; here, what the judge makes of them. */
+#include "tests/unit/judge/judged.h"
+
+#include "judge/stats/har.h"
+
+#include <gsl/gsl_errno.h>
+
+#define ROBUST_RANK "RobustRank-v1.0"
+#define N 60
+
+static struct story tenth_higher(struct arena *arena)
+{
+    uint64_t seed = 42;
+
+    return (struct story){.x = series_of(N, 110, 3, 0.3, &seed, arena),
+                          .y = series_of(N, 100, 3, 0.3, &seed, arena),
+                          .n = N,
+                          .m = N,
+                          .policy = policy_default()};
+}
+
+static const struct {
+    const char *name;
+    enum judge_method method;
+    bool is_independent, is_unpaired;
+    const char *reports;
+} methods[] = {
+    {"default", METHOD_DEFAULT, false, false, "rank-har-paired"},
+    {"har", METHOD_HAR, false, true, "rank-har-unpaired"},
+    {"ess", METHOD_ESS, false, false, "rank-ess"},
+    {"independent points", METHOD_DEFAULT, true, false, "brunner-munzel"},
+    {"independent", METHOD_INDEPENDENT, false, false, "brunner-munzel"},
+};
+
+static void methods_agree_about_margins(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        struct arena *arena = arena_create();
+        struct story story = tenth_higher(arena);
+        const struct metric_result *result;
+
+        row(methods[i].name);
+        story.policy.direction = DIRECTION_INCREASE;
+        story.policy.options.method = methods[i].method;
+        story.policy.options.is_independent = methods[i].is_independent;
+        story.policy.options.pairing = methods[i].is_unpaired ? POINTS_UNPAIRED : POINTS_AUTO;
+        story.policy.allowed_increase = 1.05;
+        result = judge_story(ROBUST_RANK, &story, arena);
+        assert_string_equal(result->report->method, methods[i].reports);
+        assert_int_equal(result->report->decision, DECISION_HARM);
+        assert_near(1.1, result->report->effect.estimate, 0.02);
+        story.policy.allowed_increase = 1.2;
+        assert_int_equal(judge_story(ROBUST_RANK, &story, arena)->report->decision,
+                         DECISION_NON_INFERIOR);
+        arena_free(arena);
+    }
+}
+
+static void numbers_are_those_of_the_test(void **state)
+{
+    struct arena *arena = arena_create();
+    struct story story = tenth_higher(arena);
+    const struct test_report *got = judge_story(ROBUST_RANK, &story, arena)->report;
+    struct har_shift shift;
+    struct har_test want;
+
+    (void)state;
+    har_rank_paired(story.x, story.y, N, 0.02, arena, &want, &shift);
+    assert_near(want.p, got->p, 0);
+    assert_near(want.t, got->statistic, 0);
+    assert_near(want.df, got->df, 0);
+    assert_string_equal(got->effects[0].measure, "shift");
+    assert_near(shift.estimate, got->effects[0].estimate, 0);
+    assert_near(shift.lower, got->effects[0].lower, 0);
+    assert_near(shift.upper, got->effects[0].upper, 0);
+    assert_near(want.effect, got->effects[1].estimate, 0); /* cles */
+    assert_near(2 * want.effect - 1, got->effects[2].estimate, 0);
+    arena_free(arena);
+}
+
+static const struct {
+    enum effect_measure measure;
+    double high, low;
+    const char *reports;
+} scales[] = {
+    {EFFECT_SHIFT, 5, -5, "shift"},
+    {EFFECT_CLES, 0.7, 0.3, "cles"},
+    {EFFECT_CLIFFS_DELTA, 0.4, -0.4, "cliffsDelta"},
+};
+
+static void scales_of_margins(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(scales); i++) {
+        struct arena *arena = arena_create();
+        struct story story = tenth_higher(arena), turned;
+        const struct metric_result *result;
+
+        row(scales[i].reports);
+        story.policy.effect_measure = scales[i].measure;
+        story.policy.allowed_increase = scales[i].high;
+        story.policy.allowed_decrease = scales[i].low;
+        result = judge_story(ROBUST_RANK, &story, arena);
+        assert_string_equal(result->report->effect.measure, scales[i].reports);
+        assert_int_equal(result->classification, CLASS_HIGH);
+        turned = story;
+        turned.x = story.y;
+        turned.y = story.x;
+        assert_int_equal(judge_story(ROBUST_RANK, &turned, arena)->classification, CLASS_LOW);
+        arena_free(arena);
+    }
+}
+
+static void little_information_flags_nothing(void **state)
+{
+    struct arena *arena = arena_create();
+    struct story story = tenth_higher(arena);
+    const struct metric_result *result;
+
+    (void)state;
+    story.policy.options.min_effective_points = 1000;
+    result = judge_story(ROBUST_RANK, &story, arena);
+    assert_int_equal(result->classification, CLASS_PASS);
+    assert_non_null(strstr(result->reason, "too few to tell"));
+    story.policy.is_critical = true; /* unless it is beyond a critical limit */
+    story.policy.has_critical_increase = true;
+    story.policy.critical_increase = 1.05;
+    assert_int_equal(judge_story(ROBUST_RANK, &story, arena)->classification, CLASS_HIGH);
+    story.policy.critical_increase = 1.5;
+    assert_int_equal(judge_story(ROBUST_RANK, &story, arena)->classification, CLASS_PASS);
+    arena_free(arena);
+}
+
+static void ratios_need_a_level(void **state)
+{
+    struct arena *arena = arena_create();
+    struct story story = tenth_higher(arena);
+
+    (void)state;
+    story.y = constants(N, -3, arena);
+    assert_int_equal(judge_story(ROBUST_RANK, &story, arena)->classification, CLASS_HIGH);
+    story.policy.allowed_increase = 1.1;
+    assert_int_equal(judge_story(ROBUST_RANK, &story, arena)->classification, CLASS_NODATA);
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(methods_agree_about_margins),
+        cmocka_unit_test(numbers_are_those_of_the_test),
+        cmocka_unit_test(scales_of_margins),
+        cmocka_unit_test(little_information_flags_nothing),
+        cmocka_unit_test(ratios_need_a_level),
+    };
+
+    gsl_set_error_handler_off();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
