@@ -183,10 +183,8 @@ static double margin_of(const struct metric_policy *policy)
 }
 
 /* The log of the rate ratio that stands for the change beyond the margin. */
-static double log_change(const struct metric_policy *policy, double change, double margin)
+static double log_change(bool is_fall, double change, double margin)
 {
-    bool is_fall = policy->direction == DIRECTION_DECREASE;
-
     if (is_fall && change >= 1)
         return INFINITY;
     return is_fall ? log((1 - margin) / (1 - change)) : log((1 + change) / (1 + margin));
@@ -204,6 +202,7 @@ void run_length_estimate(const struct run_length_question *question, struct aren
     double beyond;
 
     *out = (struct run_length){.is_of_counts = question->exposure != NULL,
+                               .is_fall = policy->direction == DIRECTION_DECREASE,
                                .phi = NAN,
                                .alpha = policy->options.alpha,
                                .margin = margin_of(policy),
@@ -220,8 +219,9 @@ void run_length_estimate(const struct run_length_question *question, struct aren
     if (beyond <= 0) {
         out->why = "the limits of the config allow such a change";
     } else if (out->is_of_counts) {
-        double hours = out->omega *
-                       pow(z_of(out->alpha) / log_change(policy, question->change, out->margin), 2);
+        double hours =
+            out->omega *
+            pow(z_of(out->alpha) / log_change(out->is_fall, question->change, out->margin), 2);
 
         out->needed_s = fmax(hours * S_PER_HOUR, out->step_s);
     } else if (out->level == 0) {
@@ -245,10 +245,12 @@ double run_length_sees(const struct run_length *length, double seconds)
 
     if (length->n_windows == 0 || !(n >= 1))
         return NAN;
-    if (length->is_of_counts)
-        return (1 + length->margin) *
-                   exp(z_of(length->alpha) * sqrt(length->omega / (seconds / S_PER_HOUR))) -
-               1;
+    if (length->is_of_counts) {
+        double log_ratio = z_of(length->alpha) * sqrt(length->omega / (seconds / S_PER_HOUR));
+
+        return length->is_fall ? 1 - (1 - length->margin) * exp(-log_ratio)
+                               : (1 + length->margin) * exp(log_ratio) - 1;
+    }
     if (n < length->n_at_least || length->level == 0)
         return NAN;
     return length->margin + power_mde_har(length->omega, (size_t)n, (double)long_run_nu((size_t)n),

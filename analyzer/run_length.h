@@ -24,12 +24,12 @@ struct run_length_question {
 };
 
 struct run_length {
-    bool is_of_counts;
-    size_t n_windows; /* with enough points; 0: everything below is NaN */
-    double level;     /* of the control: mean of a point; of counts: events per exposure */
-    double phi;       /* memory; NaN for counts */
-    double per_hour;  /* effective points, or events of both arms */
-    double omega;     /* of one pair of points, unit^2; counts: of the log ratio, an hour's */
+    bool is_of_counts, is_fall; /* a fall is what does harm */
+    size_t n_windows;           /* with enough points; 0: everything below is NaN */
+    double level;    /* of the control: mean of a point; of counts: events per exposure */
+    double phi;      /* memory; NaN for counts */
+    double per_hour; /* effective points, or events of both arms */
+    double omega;    /* of one pair of points, unit^2; counts: of the log ratio, an hour's */
     double step_s, n_at_least; /* points below which no judge says anything */
     double margin;             /* what the limits of the policy allow, as a share of the level */
     double alpha;
