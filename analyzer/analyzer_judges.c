@@ -1,5 +1,5 @@
 /* Judging by hand: a stored list of pairs by a stored config, once or by two judges. Takes as long
- * as the arithmetic takes, on the caller's thread. */
+ * as the arithmetic takes, on the caller's thread, which also waits for a remote judge. */
 #include "analyzer/analyzer_state.h"
 #include "analyzer/canary_config.h"
 #include "analyzer/codec/judge_result_json.h"
@@ -10,6 +10,9 @@
 
 #include <math.h>
 
+#define MAX_REMOTE_WAITS 2u      /* of the HTTP threads, at a time */
+#define REMOTE_DEADLINE_MS 25000 /* who waits is an HTTP client, for 30 s at most */
+
 enum err_code analyzer_judges(struct analyzer *analyzer, struct arena *arena, struct str *out,
                               struct error *err)
 {
@@ -17,11 +20,13 @@ enum err_code analyzer_judges(struct analyzer *analyzer, struct arena *arena, st
     const struct judge_type *const *judges = judge_list(&n_judges);
     json_t *list = json_array();
 
-    (void)analyzer;
     (void)err;
     for (size_t i = 0; i < n_judges; i++)
         json_array_append_new(
             list, json_pack("{sssb}", "name", judges[i]->name, "visible", judges[i]->is_visible));
+    if (analyzer->settings->remote_judge)
+        json_array_append_new(list, json_pack("{sssb}", "name", judge_remote.name, "visible",
+                                              judge_remote.is_visible));
     *out = analyzer_take_json(list, arena);
     return ERR_OK;
 }
@@ -32,6 +37,7 @@ struct material {
     struct metric_pair *pairs;
     size_t n_pairs;
     const char *account; /* the storage account */
+    int64_t deadline_mono_ms;
 };
 
 static enum err_code load(struct analyzer *analyzer, const struct judge_request *request,
@@ -57,6 +63,7 @@ static enum err_code load(struct analyzer *analyzer, const struct judge_request 
     out->thresholds = json_keep(
         json_pack("{s:f,s:f}", "pass", request->pass, "marginal", request->marginal), arena);
     out->account = storage->name;
+    out->deadline_mono_ms = clock_mono_ms() + REMOTE_DEADLINE_MS;
     if (store_series_get(analyzer->store, SERIES_METRIC_SET_PAIRS, storage->name,
                          request->metric_set_pair_list_id, arena, &series, err))
         return err->code;
@@ -79,13 +86,52 @@ static json_t *config_with(const json_t *config, const char *judge_name, struct 
     return out;
 }
 
+/* The config's judge, and that it can be asked. */
+static enum err_code find_judge(const struct analyzer *analyzer, const json_t *config,
+                                const struct judge_type **out, struct error *err)
+{
+    if (judge_of_config(config, out, err) == ERR_OK && judge_is_remote(*out) &&
+        !analyzer->settings->remote_judge)
+        error_set(err, ERR_INVALID,
+                  "Unable to resolve canary judge '" REMOTE_JUDGE_NAME "'. " REMOTE_JUDGE_NEEDS);
+    return err->code;
+}
+
+static enum err_code ask_remote(struct analyzer *analyzer, const struct material *material,
+                                const json_t *config, struct arena *arena,
+                                struct judgement *judgement, struct error *err)
+{
+    struct remote_judging remote = {.account = analyzer->settings->remote_judge,
+                                    .fetch = analyzer->fetch,
+                                    .pool = analyzer->pool,
+                                    .config = config,
+                                    .thresholds = material->thresholds,
+                                    .judgement = judgement,
+                                    .arena = arena,
+                                    .deadline_mono_ms = material->deadline_mono_ms,
+                                    .is_cancelled = &analyzer->is_draining};
+
+    if (atomic_fetch_add(&analyzer->n_remote_waits, 1) >= MAX_REMOTE_WAITS)
+        error_because(err, ERR_BUSY, "overloaded",
+                      "%u calls wait for the remote judge already; try again later",
+                      MAX_REMOTE_WAITS);
+    else
+        (void)(remote_judge_await(&remote, err) == ERR_OK);
+    atomic_fetch_sub(&analyzer->n_remote_waits, 1);
+    return err->code;
+}
+
 /* A new reference, or NULL with `err` set. */
-static json_t *judge_one(const struct material *material, const json_t *config, struct arena *arena,
-                         struct error *err)
+static json_t *judge_one(struct analyzer *analyzer, const struct material *material,
+                         const json_t *config, struct arena *arena, struct error *err)
 {
     struct judgement judgement = {.pairs = material->pairs, .n_pairs = material->n_pairs};
+    const struct judge_type *judge;
 
-    if (judgement_judge(config, material->thresholds, arena, &judgement, err))
+    if (find_judge(analyzer, config, &judge, err) ||
+        (judge_is_remote(judge)
+             ? ask_remote(analyzer, material, config, arena, &judgement, err)
+             : judgement_judge(config, material->thresholds, arena, &judgement, err)))
         return NULL;
     return judge_result_json(&judgement.result);
 }
@@ -98,7 +144,7 @@ enum err_code analyzer_judge(struct analyzer *analyzer, const struct judge_reque
 
     if (load(analyzer, request, arena, &material, err))
         return err->code;
-    result = judge_one(&material, material.config, arena, err);
+    result = judge_one(analyzer, &material, material.config, arena, err);
     if (result)
         *out = analyzer_take_json(result, arena);
     return err->code;
@@ -108,8 +154,8 @@ enum err_code analyzer_judge(struct analyzer *analyzer, const struct judge_reque
 
 /* Both judges, one after the other: {"comparisonResult": ...}, or {"exceptions": ...} of those that
  * failed. */
-static json_t *compare(const struct material *material, json_t *const configs[2],
-                       struct arena *arena, bool *out_has_failed)
+static json_t *compare(struct analyzer *analyzer, const struct material *material,
+                       json_t *const configs[2], struct arena *arena, bool *out_has_failed)
 {
     static const char *const stages[] = {"judge", "judge-2"};
     static const char *const members[] = {"judge1Result", "judge2Result"};
@@ -117,7 +163,7 @@ static json_t *compare(const struct material *material, json_t *const configs[2]
 
     for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
         struct error err = {0};
-        json_t *result = judge_one(material, configs[i], arena, &err);
+        json_t *result = judge_one(analyzer, material, configs[i], arena, &err);
 
         if (result)
             json_object_set_new(results, members[i], result);
@@ -175,12 +221,13 @@ enum err_code analyzer_compare(struct analyzer *analyzer, const struct judge_req
         return err->code;
     for (size_t i = 0; i < ARRAY_LEN(configs); i++) {
         configs[i] = config_with(material.config, request->judges[i], arena);
-        if (judge_of_config(configs[i], &judge, err))
+        if (find_judge(analyzer, configs[i], &judge, err))
             return err->code;
     }
     execution->id = arena_strdup(arena, id_ulid(execution->created_unix_ms, id));
     execution->account = material.account;
-    execution->body = analyzer_take_json(compare(&material, configs, arena, &has_failed), arena);
+    execution->body =
+        analyzer_take_json(compare(analyzer, &material, configs, arena, &has_failed), arena);
     execution->state = has_failed ? EXECUTION_FAILED : EXECUTION_SUCCEEDED;
     execution->ended_unix_ms = clock_wall_ms();
     if (store_execution_accept(analyzer->store, &acceptance, arena, out_id, &none, err) == ERR_OK)

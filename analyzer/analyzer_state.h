@@ -60,6 +60,7 @@ struct analyzer {
     struct metadata_cache *metadata;
     struct notify *notify;
     struct events *events;
+    atomic_uint n_remote_waits; /* HTTP threads that wait for the remote judge */
     atomic_bool is_draining;
     atomic_bool is_paused;             /* what waits is not taken up */
     atomic_llong said_trouble_mono_ms; /* that the store cannot be written to; 0: never */

@@ -54,8 +54,8 @@ static bool plan_one(const struct plan_query *now, size_t n_windows, struct aren
 
 void calibration_plan(struct canary_plan *plan, struct arena *arena)
 {
-    if (judge_is_standard(plan->judge))
-        return;
+    if (!plan->judge->test)
+        return; /* it does not learn from them */
     plan->n_history_windows = arena_array(arena, size_t, plan->n_metrics);
     for (int side = 0; side < N_SIDES; side++)
         plan->history[side] = arena_array(arena, struct plan_query, plan->n_metrics);

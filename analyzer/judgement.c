@@ -2,6 +2,7 @@
 
 #include "analyzer/codec/policy_json.h"
 #include "analyzer/mix.h"
+#include "analyzer/remote_judge.h"
 #include "analyzer/series_check.h"
 #include "judge/explain.h"
 #include "judge/fairness.h"
@@ -106,8 +107,14 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
 {
     const struct judge_type *judge;
 
-    if (judge_of_config(config, &judge, err) ||
-        judge_input_from_json(config, thresholds, judge, out->pairs, out->n_pairs, arena,
+    if (judge_of_config(config, &judge, err))
+        return err->code;
+    if (judge_is_remote(judge))
+        return error_set(err, ERR_INVALID,
+                         REMOTE_JUDGE_NAME " is asked over HTTP, which needs kayenta.remoteJudge in "
+                                           "the settings of the service or of `serinus run "
+                                           "--accounts`; judge with another one here");
+    if (judge_input_from_json(config, thresholds, judge, out->pairs, out->n_pairs, arena,
                               &out->input, err))
         return err->code;
     if (out->is_sliding || out->is_interim)

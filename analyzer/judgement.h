@@ -28,7 +28,8 @@ MUST_CHECK enum err_code judgement_mix(const char *seed, const json_t *config,
                                        struct error *err);
 
 /* Judge out->pairs. `config` and `thresholds` ({pass, marginal}) must outlive the judgement.
- * Errors: ERR_INVALID when the judgement as a whole is refused. */
+ * Errors: ERR_INVALID when the judgement as a whole is refused, or is for a remote judge
+ * (remote_judge.h). */
 MUST_CHECK enum err_code judgement_judge(const json_t *config, const json_t *thresholds,
                                          struct arena *arena, struct judgement *out,
                                          struct error *err);

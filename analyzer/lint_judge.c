@@ -4,6 +4,7 @@
 #include "analyzer/cli.h"
 #include "analyzer/codec/judge_options_json.h"
 #include "analyzer/mix.h"
+#include "analyzer/remote_judge.h"
 
 #include <string.h>
 
@@ -75,7 +76,7 @@ void lint_judge(struct lint *lint, const json_t *view)
 {
     json_t *settings = json_object_get(json_object_get(view, "judge"), "judgeConfigurations");
     const char *name = canary_config_judge_name(view);
-    const struct judge_type *judge = judge_find(name);
+    const struct judge_type *judge = judge_named(name);
     struct judge_options options = judge_options_default;
     const struct judge_options_reader reader = {.arena = lint->arena,
                                                 .judge = judge,
@@ -92,6 +93,8 @@ void lint_judge(struct lint *lint, const json_t *view)
                  "there is no judge \"%.60s\"; there are %s", name, names_of_judges(lint->arena));
         return;
     }
+    if (judge_is_remote(judge))
+        return; /* what it reads is its own business */
     if (judge_is_standard(judge))
         check_ignored(lint, settings, "/judge/judgeConfigurations");
     else

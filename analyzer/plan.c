@@ -2,6 +2,7 @@
 
 #include "analyzer/calibration.h"
 #include "analyzer/canary_config.h"
+#include "analyzer/remote_judge.h"
 #include "base/json.h"
 
 #include <string.h>
@@ -152,10 +153,13 @@ enum err_code plan_build(json_t *config, const struct execution_request *request
         refuse(err, "bad_thresholds", "Execution request must contain thresholds");
         return error_point(err, "/thresholds");
     }
-    plan->judge = judge_find(canary_config_judge_name(config));
-    if (!plan->judge) {
-        error_because(err, ERR_INVALID, "unknown_judge", "Unable to resolve canary judge '%s'.",
-                      canary_config_judge_name(config));
+    plan->judge = judge_named(canary_config_judge_name(config));
+    if (plan->judge && judge_is_remote(plan->judge))
+        plan->judge_account = accounts->judge;
+    if (!plan->judge || (judge_is_remote(plan->judge) && !plan->judge_account)) {
+        error_because(err, ERR_INVALID, "unknown_judge", "Unable to resolve canary judge '%s'.%s",
+                      canary_config_judge_name(config),
+                      plan->judge ? " " REMOTE_JUDGE_NEEDS : "");
         return error_point(err, "/judge/name");
     }
     for (enum side side = SIDE_CONTROL; side <= SIDE_EXPERIMENT; side++) {

@@ -23,6 +23,7 @@ struct canary_plan {
     json_t *config; /* view; lives in the arena */
     const struct execution_request *request;
     const struct judge_type *judge;
+    const struct account *judge_account; /* where the remote judge is; NULL with all others */
     size_t n_metrics;
     struct plan_query *queries[N_SIDES]; /* n_metrics each, in the config's order */
 
@@ -37,6 +38,7 @@ struct canary_plan {
 struct plan_accounts {
     const struct account *run;               /* the request's */
     const struct account *const *of_metrics; /* one a metric, NULL for the request's; or NULL */
+    const struct account *judge;             /* the remote judge; NULL: there is none */
 };
 
 /* `config` is a view (canary_config_view) and is kept alive by the arena; accounts, request and

@@ -174,6 +174,7 @@ enum err_code run_input_read(struct run_input *input, const char *config_file, b
     const char *timeout = cli_value(input->args, "timeout");
     const struct run_request_rules rules = {.default_last = default_last,
                                             .may_be_one_scope = input->is_history};
+    struct plan_accounts accounts;
     json_t *request;
 
     input->timeout_s = TIMEOUT_DEFAULT_S;
@@ -190,8 +191,9 @@ enum err_code run_input_read(struct run_input *input, const char *config_file, b
     if (set_thresholds(input, request, is_judged, err) ||
         execution_request_decode(request, input->arena, &input->request, err))
         return err->code;
-    return plan_build(input->config, input->request, &(struct plan_accounts){.run = input->account},
-                      input->arena, &input->plan, err);
+    accounts = (struct plan_accounts){
+        .run = input->account, .judge = input->settings ? input->settings->remote_judge : NULL};
+    return plan_build(input->config, input->request, &accounts, input->arena, &input->plan, err);
 }
 
 void run_input_clear(struct run_input *input)

@@ -5,6 +5,7 @@
 #include "analyzer/settings_keys.h"
 #include "analyzer/settings_listen.h"
 #include "analyzer/settings_notify.h"
+#include "analyzer/settings_remote_judge.h"
 #include "base/limits.h"
 
 #include <stdlib.h>
@@ -197,7 +198,8 @@ enum err_code settings_load_with(const struct settings_options *options, struct 
     tree.is_draft = options->is_draft;
     if (read_files(&tree, options, err) || settings_keys_environment(&tree, environ, err) ||
         take_overrides(&tree, options, err) || read_general(&tree, settings, err) ||
-        settings_accounts_read(&tree, settings, err))
+        settings_accounts_read(&tree, settings, err) ||
+        settings_remote_judge_read(&tree, settings, err))
         goto out;
     if (settings_notify_read(&tree, settings, err)) {
         if (!tree.is_draft)

@@ -75,6 +75,7 @@ struct settings {
     size_t n_accounts;
     struct settings_sink *sinks; /* in the order configured */
     size_t n_sinks;
+    const struct account *remote_judge; /* where RemoteJudge-v1.0 is; NULL: it is not offered */
     const char *external_url; /* where people reach this service, without trailing slash; or NULL */
     const struct fetch_default *fetch_defaults;
     size_t n_fetch_defaults;

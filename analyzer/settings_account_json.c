@@ -286,7 +286,7 @@ static enum err_code endpoint_json(struct account_reading *r, const struct setti
 {
     const struct setting *url =
         member->kind == SETTING_MAP ? setting_find(member, "baseUrl") : member;
-    const char *path = r->kind->collector ? "url" : "endpoint.baseUrl";
+    const char *path = r->kind->collector && !r->has_kayentas_names ? "url" : "endpoint.baseUrl";
     json_t *value = NULL;
 
     for (size_t i = 0; member->kind == SETTING_MAP && i < member->n_children; i++)

@@ -11,7 +11,8 @@ struct account_reading {
     struct settings_tree *tree;
     const struct account_kind *kind;
     const char *name;
-    const char *prefix; /* of what is noted: "accounts[3]" */
+    const char *prefix;      /* of what is noted: "accounts[3]" */
+    bool has_kayentas_names; /* note the URL as "endpoint.baseUrl" also of what is asked */
     struct error *err;
 };
 

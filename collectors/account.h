@@ -67,8 +67,9 @@ struct account {
     struct retry_policy retry;
     bool strict_series, align_window, reject_unsafe_values;
     bool may_reach_metadata; /* never configured: for the code that signs in */
-    bool is_sink; /* where notifications go, not a metric store: no breaker, for its caller has a
-                     patience of his own; what it says with a 2xx does not matter */
+    bool is_sink; /* where notifications go, or a judge, not a metric store: no breaker, for its
+                     caller has a patience of his own; what it says with a 2xx does not matter here
+                   */
     const json_t *options; /* the account as configured: what only its own collector reads */
     const json_t *locations, *recommended_locations; /* arrays of text, or NULL */
 };

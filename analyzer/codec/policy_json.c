@@ -1,6 +1,7 @@
 #include "analyzer/codec/policy_json.h"
 
 #include "analyzer/codec/judge_options_json.h"
+#include "analyzer/remote_judge.h"
 #include "base/json.h"
 
 #include <string.h>
@@ -340,7 +341,7 @@ enum err_code judge_of_config(const json_t *config, const struct judge_type **ou
         (name && !json_is_string(name) && !json_is_null(name)))
         return error_set(err, ERR_INVALID,
                          "the canary config's judge must be an object with a name");
-    *out = judge_find(json_is_string(name) ? json_string_value(name) : JUDGE_DEFAULT_NAME);
+    *out = judge_named(json_is_string(name) ? json_string_value(name) : JUDGE_DEFAULT_NAME);
     if (!*out)
         return error_set(err, ERR_INVALID, "Unable to resolve canary judge '%s'.",
                          json_string_value(name));

@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The judge the config names, or the default one when it names none.
+/* The judge the config names, the remote one among them, or the default one when it names none.
  * Errors: ERR_INVALID  "Unable to resolve canary judge '<name>'." */
 MUST_CHECK enum err_code judge_of_config(const json_t *config, const struct judge_type **out,
                                          struct error *err);
