@@ -850,6 +850,291 @@ static void fetch_tls(void **state)
     }
 }
 
+/* --- the same question --- */
+
+#define PAST_UNIX_MS 1767225600000 /* 2026-01-01: all points have come since */
+
+static struct fetch_transfer *submit_query(struct bench *bench, const struct http_request *request,
+                                           const char *application, int64_t window_end_unix_ms)
+{
+    struct fetch_transfer *transfer = &bench->transfers[bench->n_transfers++];
+
+    transfer->account = bench->account;
+    transfer->request = request;
+    transfer->application = application;
+    transfer->window_end_unix_ms = window_end_unix_ms;
+    transfer->done = done;
+    transfer->ctx = &bench->waiter;
+    fetch_submit(bench->fetch, transfer);
+    return transfer;
+}
+
+static struct http_request *request_of(struct bench *bench, const char *method, const char *path)
+{
+    struct http_request *request = arena_new(bench->arena, struct http_request);
+
+    request->method = method;
+    request->url = arena_printf(bench->arena, "%s/%s", bench->account->base_url, path);
+    return request;
+}
+
+static void wait_for_requests(struct bench *bench, size_t n)
+{
+    while (fake_store_n_requests(bench->store) < n)
+        ;
+}
+
+static void fetch_shares_what_is_on_its_way(void **state)
+{
+    static const struct fake_reply script[] = {{.body = "{\"a\":1}", .delay_ms = 200}};
+    struct bench *bench = bench_create(fake_store_create(script, 1), "");
+    struct fetch_transfer *first, *second;
+
+    (void)state;
+    first = submit_query(bench, &bench->request, "checkout", PAST_UNIX_MS);
+    wait_for_requests(bench, 1);
+    second = submit_query(bench, request_of(bench, "GET", "api/v1/query_range?query=up"), "search",
+                          PAST_UNIX_MS);
+    wait_for(bench, 2);
+    assert_int_equal(1, fake_store_n_requests(bench->store));
+    assert_string_equal("{\"a\":1}", first->response.body);
+    fetch_transfer_clear(first); /* the other one still has it */
+    assert_string_equal("{\"a\":1}", second->response.body);
+    assert_int_equal(1, second->attempts);
+    assert_int_equal(1, fetch_counters_read(bench->fetch).shared);
+    assert_int_equal(1, fetch_counters_read(bench->fetch).requests);
+    bench_free(bench);
+}
+
+static void fetch_shares_nothing_that_differs(void **state)
+{
+    static const struct fake_reply script[] = {{.body = "{}", .delay_ms = 100}};
+    struct bench *bench = bench_create(fake_store_create(script, 1), "'name':'a'");
+    struct account *other = account_of(bench->arena, fake_store_url(bench->store), "'name':'b'");
+    struct account *own = bench->account;
+    struct http_request tenant = bench->request, body = bench->request;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(ERR_OK,
+                     http_request_header(&tenant, bench->arena, "X-Scope-OrgID", "t1", &err));
+    body.method = "POST";
+    body.body = "x=1";
+    body.n_body_bytes = 3;
+    submit_query(bench, &bench->request, NULL, PAST_UNIX_MS);
+    submit_query(bench, &bench->request, NULL, PAST_UNIX_MS + 1000);
+    submit_query(bench, &bench->request, NULL, 0); /* no query: always sent */
+    submit_query(bench, &bench->request, NULL, 0);
+    submit_query(bench, &tenant, NULL, PAST_UNIX_MS);
+    submit_query(bench, &body, NULL, PAST_UNIX_MS);
+    submit_query(bench, request_of(bench, "GET", "other"), NULL, PAST_UNIX_MS);
+    bench->account = other;
+    submit_query(bench, &bench->request, NULL, PAST_UNIX_MS);
+    bench->account = own;
+    wait_for(bench, 8);
+    assert_int_equal(8, fake_store_n_requests(bench->store));
+    assert_int_equal(0, fetch_counters_read(bench->fetch).shared);
+    bench_free(bench);
+}
+
+/* The first one's request is gone while the reply is still on its way. */
+static void fetch_askers_leave_on_their_own(void **state)
+{
+    static const struct fake_reply script[] = {{.status = 503, .delay_ms = 1500},
+                                               {.body = "{\"a\":1}", .delay_ms = 300}};
+    struct bench *bench = bench_create(fake_store_create(script, 2), FAST);
+    struct http_request *request = request_of(bench, "POST", "query");
+    struct http_request *gone = calloc(1, sizeof(*gone));
+    char *body = strdup("query=up");
+    struct fetch_transfer *first, *second, *third;
+    atomic_bool flag = false;
+
+    (void)state;
+    request->body = "query=up";
+    request->n_body_bytes = strlen(request->body);
+    *gone = *request;
+    gone->body = body;
+    bench->transfers[0].is_cancelled = &flag;
+    first = submit_query(bench, gone, "a", PAST_UNIX_MS);
+    wait_for_requests(bench, 1);
+    second = submit_query(bench, request, "b", PAST_UNIX_MS);
+    bench->transfers[2].deadline_mono_ms = clock_mono_ms() + 200;
+    third = submit_query(bench, request, "c", PAST_UNIX_MS);
+    atomic_store(&flag, true);
+    wait_for(bench, 2);
+    assert_int_equal(ERR_CANCELLED, first->error.code);
+    assert_int_equal(ERR_TIMEOUT, third->error.code);
+    free(body);
+    free(gone);
+    wait_for(bench, 3);
+    assert_int_equal(200, second->response.status);
+    assert_int_equal(2, second->attempts);
+    assert_int_equal(2, fake_store_n_requests(bench->store));
+    assert_string_equal("query=up", fake_store_request(bench->store, 1)->body);
+    bench_free(bench);
+}
+
+static void fetch_shares_errors(void **state)
+{
+    static const struct fake_reply script[] = {{.manner = FAKE_DROP, .delay_ms = 200}};
+    struct bench *bench = bench_create(fake_store_create(script, 1), "'retry':{'attempts':1}");
+    struct fetch_transfer *first = submit_query(bench, &bench->request, "a", PAST_UNIX_MS);
+    struct fetch_transfer *second = submit_query(bench, &bench->request, "a", PAST_UNIX_MS);
+
+    (void)state;
+    wait_for(bench, 2);
+    assert_int_equal(ERR_UPSTREAM, first->error.code);
+    assert_string_equal(first->error.message, second->error.message);
+    assert_int_equal(1, fake_store_n_requests(bench->store));
+    bench_free(bench);
+}
+
+/* Who joins a failing question late has all of its own tries left. */
+static void fetch_late_askers_get_all_their_tries(void **state)
+{
+    static const struct fake_reply script[] = {
+        {.status = 503}, {.status = 503, .delay_ms = 300}, {.body = "{\"a\":1}"}};
+    struct bench *bench = bench_create(fake_store_create(script, 3),
+                                       "'retry':{'attempts':2,'backoffPeriodMultiplierMs':1}");
+    struct fetch_transfer *first = submit_query(bench, &bench->request, "a", PAST_UNIX_MS);
+    struct fetch_transfer *second;
+
+    (void)state;
+    wait_for_requests(bench, 2);
+    second = submit_query(bench, &bench->request, "b", PAST_UNIX_MS);
+    wait_for(bench, 2);
+    assert_int_equal(503, first->response.status);
+    assert_int_equal(2, first->attempts);
+    assert_int_equal(200, second->response.status);
+    assert_int_equal(2, second->attempts);
+    assert_int_equal(3, fake_store_n_requests(bench->store));
+    bench_free(bench);
+}
+
+static void fetch_keeps_the_past(void **state)
+{
+    static const struct fake_reply script[] = {
+        {.body = "{\"a\":1}"}, {.status = 404, .body = "{}"}, {.body = "{\"a\":2}"}};
+    struct bench *bench = bench_create(fake_store_create(script, 3), FAST);
+    int64_t settled_ms = clock_wall_ms() - STORE_SETTLE_MS;
+    const struct http_request *request = &bench->request;
+    struct fetch_transfer *transfer;
+
+    (void)state;
+    fetch_keep(bench->fetch, submit_query(bench, request, NULL, settled_ms)); /* not there yet */
+    wait_for(bench, 1);
+    fetch_keep(bench->fetch, &bench->transfers[0]);
+    transfer = submit_query(bench, request, "another", settled_ms);
+    assert_int_equal(2, bench->waiter.n_done); /* at once */
+    assert_string_equal("{\"a\":1}", transfer->response.body);
+    assert_int_equal(0, transfer->attempts);
+    assert_int_equal(1, fake_store_n_requests(bench->store));
+    assert_int_equal(1, fetch_counters_read(bench->fetch).cached);
+    assert_in_range(fetch_counters_read(bench->fetch).cache_bytes, 7, 1000);
+
+    for (int i = 0; i < 2; i++) { /* an error is not kept */
+        transfer = submit_query(bench, request_of(bench, "GET", "wrong"), NULL, settled_ms);
+        wait_for(bench, bench->n_transfers);
+        assert_int_equal(i ? 200 : 404, transfer->response.status);
+        if (i == 0)
+            fetch_keep(bench->fetch, transfer);
+    }
+    for (int i = 0; i < 2; i++) { /* nor is what may still change */
+        transfer = submit_query(bench, request, NULL, settled_ms + 60000);
+        wait_for(bench, bench->n_transfers);
+        fetch_keep(bench->fetch, transfer);
+    }
+    assert_int_equal(5, fake_store_n_requests(bench->store));
+    assert_int_equal(1, fetch_counters_read(bench->fetch).cached);
+    bench_free(bench);
+}
+
+/* --- applications --- */
+
+static void fetch_applications_take_turns(void **state)
+{
+    static const struct fake_reply script[] = {{.body = "{}", .delay_ms = 20}};
+    struct bench *bench = bench_create(fake_store_create(script, 1), "'maxConcurrentRequests':4");
+    size_t n_small = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 40; i++)
+        submit_query(bench, request_of(bench, "GET", "large"), "large", 0);
+    for (size_t i = 0; i < 10; i++)
+        submit_query(bench, request_of(bench, "GET", "small"), "small", 0);
+    wait_for(bench, 50);
+    for (size_t i = 0; i < 32; i++)
+        n_small += strcmp(fake_store_request(bench->store, i)->target, "/small") == 0;
+    assert_int_equal(10, n_small); /* and not behind the 40 that came before */
+    bench_free(bench);
+}
+
+/* Of the places that come free, each of two that wait gets half. */
+static void fetch_application_gets_half(void **state)
+{
+    static const struct fake_reply script[] = {{.body = "{}", .delay_ms = 300}};
+    struct bench *bench = bench_create(fake_store_create(script, 1), "'maxConcurrentRequests':4");
+    size_t n_large = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 20; i++)
+        submit_query(bench, request_of(bench, "GET", i % 2 ? "large" : "small"),
+                     i % 2 ? "large" : "small", 0);
+    wait_for(bench, 4);
+    wait_for_requests(bench, 8);
+    for (size_t i = 4; i < 8; i++)
+        n_large += strcmp(fake_store_request(bench->store, i)->target, "/large") == 0;
+    assert_int_equal(2, n_large);
+    wait_for(bench, 20);
+    bench_free(bench);
+}
+
+/* Promise P7: whatever one store does, another one's queries end in their usual time. */
+static void fetch_one_bad_store_hurts_only_itself(void **state)
+{
+    static const struct fake_reply bad[][1] = {
+        {{.manner = FAKE_SILENT}},
+        {{.body = "{\"a\":1111111111111111111111111111111111111111111}", .drip_ms = 400}},
+        {{.manner = FAKE_DROP}},
+    };
+    static const struct fake_reply fine[] = {{.body = "{}", .delay_ms = 5}};
+
+    (void)state;
+    for (size_t b = 0; b < ARRAY_LEN(bad); b++) {
+        struct bench *bench = bench_create(fake_store_create(fine, 1), "");
+        struct fake_store *other = fake_store_create(bad[b], 1);
+        struct account *hole = account_of(bench->arena, fake_store_url(other),
+                                          "'name':'hole','maxConcurrentRequests':1000");
+        struct http_request request = {.method = "GET", .url = fake_store_url(other)};
+        atomic_bool flag = false;
+        int64_t start_ms;
+
+        for (size_t i = 0; i < 200; i++) {
+            struct fetch_transfer *transfer = &bench->transfers[200 + i];
+
+            *transfer = (struct fetch_transfer){.account = hole,
+                                                .request = &request,
+                                                .is_cancelled = &flag,
+                                                .done = done,
+                                                .ctx = &bench->waiter};
+            fetch_submit(bench->fetch, transfer);
+        }
+        while (fake_store_n_requests(other) < 5)
+            ;
+        start_ms = clock_mono_ms();
+        for (size_t i = 0; i < 100; i++)
+            submit(bench);
+        wait_for(bench, 100);
+        for (size_t i = 0; i < 100; i++)
+            assert_int_equal(200, bench->transfers[i].response.status);
+        assert_in_range(clock_mono_ms() - start_ms, 50, 5000);
+        atomic_store(&flag, true);
+        wait_for(bench, 300);
+        fake_store_free(other);
+        bench_free(bench);
+    }
+}
+
 /* --- many --- */
 
 struct submitter {
@@ -949,6 +1234,15 @@ int main(void)
         cmocka_unit_test(fetch_ignores_the_environment),
         cmocka_unit_test(fetch_uses_the_configured_proxy),
         cmocka_unit_test(fetch_tls),
+        cmocka_unit_test(fetch_shares_what_is_on_its_way),
+        cmocka_unit_test(fetch_shares_nothing_that_differs),
+        cmocka_unit_test(fetch_askers_leave_on_their_own),
+        cmocka_unit_test(fetch_shares_errors),
+        cmocka_unit_test(fetch_late_askers_get_all_their_tries),
+        cmocka_unit_test(fetch_keeps_the_past),
+        cmocka_unit_test(fetch_applications_take_turns),
+        cmocka_unit_test(fetch_application_gets_half),
+        cmocka_unit_test(fetch_one_bad_store_hurts_only_itself),
         cmocka_unit_test(fetch_takes_work_from_many_threads),
         cmocka_unit_test(fetch_keeps_the_store_busy),
     };
