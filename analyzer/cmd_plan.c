@@ -90,8 +90,7 @@ static enum err_code read_history(const struct run_input *input, const struct qu
     }
     for (enum side side = SIDE_CONTROL; side <= SIDE_EXPERIMENT; side++)
         sets[side] = query_batch_sets(batch, side);
-    if (read_change(input->args, &out->change, err) ||
-        aa_history_pairs(input->plan, sets, batch->arena, &out->pairs, &out->n_pairs, err))
+    if (aa_history_pairs(input->plan, sets, batch->arena, &out->pairs, &out->n_pairs, err))
         return err->code;
     whole = arena_array(batch->arena, struct metric_pair, out->n_pairs);
     for (size_t p = 0; p < out->n_pairs; p++)
@@ -298,7 +297,7 @@ static void plan_text(const json_t *report, struct strbuf *out)
 static int plan_history(struct run_input *input)
 {
     struct query_batch *batch = NULL;
-    struct history history;
+    struct history history = {0};
     struct error err = {0};
     json_t *report;
     int exit_code;
