@@ -236,7 +236,7 @@ def test_the_longest_metric_decides_how_long_to_run(scripted_store, tmp_path):
     more = ["--baseline", "a", "--canary", "b", "--detect", "10%"]
     report = report_of(ask("plan", history, config, *more, "-o", "json"))
     quiet, slow = report["metrics"]
-    # 0.48 SD of 10 at 120 points and 0.37 SD at 180: docs/judge.md's table of what is detectable
+    # 0.48 SD of 10 at 120 points and 0.37 SD at 180: docs/judges.md's table of what is detectable
     assert abs(quiet["sees"][1]["percent"] - 3.7) < 0.3
     assert quiet["secondsNeeded"] < 3600 < 3 * 3600 < slow["secondsNeeded"] < 8 * 3600
     assert report["answer"]["metric"] == "slow" and report["answer"]["secondsNeeded"] == slow["secondsNeeded"]

@@ -1,5 +1,5 @@
 /* Backtests of series whose false alarms are known: Gaussian AR(1), level 100, standard deviation
- * 10. Rates of the standard judge: docs/judge.md's simulations (19 % at phi = 0.7, 180 points). */
+ * 10. Rates of the standard judge: docs/judges.md's simulations (19 % at phi = 0.7, 180 points). */
 #include "analyzer/backtest.h"
 
 #include "judge/stats/random.h"
