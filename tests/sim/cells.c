@@ -90,6 +90,14 @@ const struct cell cells[] = {
      .method = METHOD_KS, AT_MOST(2.8)},
     {"Distribution (ad), no change, φ = 0.7, n = 180", judge_once, DISTRIBUTION, AR(180, 0.7),
      .method = METHOD_AD, AT_MOST(2.8)},
+    {"Distribution (ad, independent), SD doubled, φ = 0, n = 180", judge_once, DISTRIBUTION,
+     .data = {PROCESS_AR, .n = 180, .spread = 2}, .method = METHOD_AD, .is_independent = true,
+     AT_LEAST(99)},
+    {"Distribution (ks, independent), SD doubled, φ = 0, n = 180", judge_once, DISTRIBUTION,
+     .data = {PROCESS_AR, .n = 180, .spread = 2}, .method = METHOD_KS, .is_independent = true,
+     AT_LEAST(96)},
+    {"Kayenta's rule, SD doubled, φ = 0, n = 180", judge_once, KAYENTA,
+     .data = {PROCESS_AR, .n = 180, .spread = 2}, AROUND(0.2, 0.2)},
 
     /* --- Rate --- */
     {"Rate, errors at 1 per minute doubled, n = 60", judge_once, RATE, COUNTS(60, 2, 0.5, 2),

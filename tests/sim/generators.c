@@ -129,6 +129,8 @@ static void generate_counts(const struct data *data, struct random *random, stru
 void generate(const struct data *data, struct random *random, struct arena *arena,
               struct arm_pair *out)
 {
+    double spread = data->spread > 0 ? data->spread : 1;
+
     *out = (struct arm_pair){.x = arena_array(arena, double, data->n),
                              .y = arena_array(arena, double, data->n)};
     if (data->process == PROCESS_COUNTS) {
@@ -138,7 +140,7 @@ void generate(const struct data *data, struct random *random, struct arena *aren
     generate_noise(data, random, out->x);
     generate_noise(data, random, out->y);
     for (size_t t = 0; t < data->n; t++) {
-        out->x[t] = LEVEL + SPREAD * (out->x[t] + data->shift);
+        out->x[t] = LEVEL + SPREAD * (spread * out->x[t] + data->shift);
         out->y[t] = LEVEL + SPREAD * out->y[t];
     }
 }

@@ -34,7 +34,8 @@ struct data {
     enum process process;
     size_t n; /* minutes */
     double phi;
-    double shift; /* of the canary, in standard deviations */
+    double shift;  /* of the canary, in standard deviations */
+    double spread; /* its standard deviation over the baseline's; 0: the same */
     /* PROCESS_COUNTS */
     double errors_per_min; /* both arms together, before the change */
     double share;          /* of the traffic that the canary takes */
