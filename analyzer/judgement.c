@@ -111,9 +111,10 @@ enum err_code judgement_judge(const json_t *config, const json_t *thresholds, st
         return err->code;
     if (judge_is_remote(judge))
         return error_set(err, ERR_INVALID,
-                         REMOTE_JUDGE_NAME " is asked over HTTP, which needs kayenta.remoteJudge in "
-                                           "the settings of the service or of `serinus run "
-                                           "--accounts`; judge with another one here");
+                         REMOTE_JUDGE_NAME
+                         " is asked over HTTP, which needs kayenta.remoteJudge in "
+                         "the settings of the service or of `serinus run "
+                         "--accounts`; judge with another one here");
     if (judge_input_from_json(config, thresholds, judge, out->pairs, out->n_pairs, arena,
                               &out->input, err))
         return err->code;

@@ -158,8 +158,7 @@ enum err_code plan_build(json_t *config, const struct execution_request *request
         plan->judge_account = accounts->judge;
     if (!plan->judge || (judge_is_remote(plan->judge) && !plan->judge_account)) {
         error_because(err, ERR_INVALID, "unknown_judge", "Unable to resolve canary judge '%s'.%s",
-                      canary_config_judge_name(config),
-                      plan->judge ? " " REMOTE_JUDGE_NEEDS : "");
+                      canary_config_judge_name(config), plan->judge ? " " REMOTE_JUDGE_NEEDS : "");
         return error_point(err, "/judge/name");
     }
     for (enum side side = SIDE_CONTROL; side <= SIDE_EXPERIMENT; side++) {

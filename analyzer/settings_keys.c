@@ -206,6 +206,7 @@ const struct known_setting known_settings[] = {
     {"kayenta.*.testControllerDefaults.start", SETTING_FOLDED},
     {"kayenta.*.testControllerDefaults.end", SETTING_FOLDED},
     {"kayenta.remoteJudge.enabled", SETTING_TAKEN},
+    {"kayenta.remoteJudge.endpoint.baseUrl", SETTING_FOLDED},
     {"kayenta.remoteJudge.**", SETTING_FOLDED},
     {"kayenta.*.enabled", SETTING_FOLDED},
     {"kayenta.*.accounts.**", SETTING_FOLDED},

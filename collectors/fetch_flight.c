@@ -173,7 +173,7 @@ static void landed_with_reply(struct fetch *fetch, struct question *question)
                             "the reply was cut short");
     } else if (retry_reply_is_worthwhile(&account->retry, question->try.request, status, body)) {
         error_because(&err, ERR_UPSTREAM, "store_unavailable", "HTTP status %ld", status);
-        if (status >= 500) /* 408 and 429 come from a store that is alive */
+        if (status >= 500 && !account->is_sink) /* 408 and 429 come from a store that is alive */
             lane_failed(fetch, question->lane, &err, clock_mono_ms());
         question_try_again(fetch, question,
                            retry_asked_ms(fetch_try_header(&question->try, "Retry-After"),
