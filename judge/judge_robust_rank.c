@@ -36,7 +36,8 @@ static void take_har(const struct har_test *test, const struct arms *arms, struc
     out->phi = fmax(x->phi_corrected, y->phi_corrected);
     out->vif = fmax(x->vif, y->vif);
     out->n_eff = fmin(x->n_eff, y->n_eff);
-    out->n_informative = fmin(measure_informative_points(n, x->phi_corrected), measure_informative_points(m, y->phi_corrected));
+    out->n_informative = fmin(measure_informative_points(n, x->phi_corrected),
+                              measure_informative_points(m, y->phi_corrected));
 }
 
 /* Of the experiment's values `x`, in order of time, against the control's. */
@@ -81,7 +82,8 @@ static void run_test(const struct test_input *input, const double *x, struct are
         out->phi = fmax(test.phi_x, test.phi_y);
         out->vif = test.vif;
         out->n_eff = fmin((double)n, (double)m) / test.vif;
-        out->n_informative = fmin(measure_informative_points(n, test.phi_x), measure_informative_points(m, test.phi_y));
+        out->n_informative = fmin(measure_informative_points(n, test.phi_x),
+                                  measure_informative_points(m, test.phi_y));
     } else {
         struct har_test test;
 
