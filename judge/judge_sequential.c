@@ -208,12 +208,21 @@ static bool is_har(procedure_fn procedure, const struct judge_options *options)
            (procedure == sequential_poisson && options->model == MODEL_TEMPERED);
 }
 
-static struct trace run_at(procedure_fn procedure, struct sequential *run, struct limits limits)
+/* A direction that does no harm is not worth looks of its own. */
+static struct limits limits_of(const struct metric_policy *policy, int margin)
+{
+    double increase = measure_increase(policy, margin), decrease = measure_decrease(policy, margin);
+
+    return (struct limits){policy->direction == DIRECTION_DECREASE ? decrease : increase,
+                           policy->direction == DIRECTION_INCREASE ? increase : decrease};
+}
+
+static struct trace run_at(procedure_fn procedure, struct sequential *run, int margin)
 {
     struct trace trace = {
         .neutral = measure_neutral(run->input->policy), .t = NAN, .df = NAN, .n_eff = NAN};
 
-    run->limits = limits;
+    run->limits = limits_of(run->input->policy, margin);
     procedure(run, &trace);
     return trace;
 }
@@ -321,8 +330,6 @@ static void sequential_test(const struct test_input *input, struct arena *scratc
 {
     const struct metric_policy *policy = input->policy;
     struct sequential run = {.input = input, .arena = arena, .scratch = scratch};
-    const struct limits allowed = {policy->allowed_increase, policy->allowed_decrease};
-    const struct limits critical = {policy->critical_increase, policy->critical_decrease};
     procedure_fn procedure = procedure_of(policy);
     struct trace trace;
 
@@ -334,7 +341,7 @@ static void sequential_test(const struct test_input *input, struct arena *scratc
                "\"rateRatio\"");
         return;
     }
-    trace = run_at(procedure, &run, allowed);
+    trace = run_at(procedure, &run, MARGIN_ALLOWED);
     if (trace.decision) {
         refuse(out, trace.decision, trace.reason);
         return;
@@ -342,7 +349,7 @@ static void sequential_test(const struct test_input *input, struct arena *scratc
     fill(&run, &trace, out);
     warn(input, procedure, out);
     if (policy->is_critical && (policy->has_critical_increase || policy->has_critical_decrease)) {
-        trace = run_at(procedure, &run, critical);
+        trace = run_at(procedure, &run, MARGIN_CRITICAL);
         set_p(&trace, MARGIN_CRITICAL, out);
     }
     if (!is_count(policy) && policy->options.metric_type != TYPE_HISTOGRAM) {
