@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define RUNS_PER_BLOCK 50u /* small against a row, so that threads end together */
+#define RUNS_PER_BLOCK 4u /* small, so that threads end together, and a few runs have several */
 
 struct shared {
     const struct cell *cell;
