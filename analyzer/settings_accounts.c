@@ -150,6 +150,7 @@ static void show_defaults(struct settings_tree *tree, size_t first_line, const c
         {"strictSeries", account->strict_series ? "true" : "false"},
         {"alignWindow", account->align_window ? "true" : "false"},
         {"rejectUnsafeValues", account->reject_unsafe_values ? "true" : "false"},
+        {"keepReplies", account->keeps_replies ? "true" : "false"},
     };
     static const char *const series[] = {"SERVER_ERROR"};
     const char **statuses = arena_array(arena, const char *, retry->n_statuses);

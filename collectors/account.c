@@ -454,6 +454,7 @@ static enum err_code decode_all(struct decode *d)
         read_flag(d, config, "strictSeries", &account->strict_series) ||
         read_flag(d, config, "alignWindow", &account->align_window) ||
         read_flag(d, config, "rejectUnsafeValues", &account->reject_unsafe_values) ||
+        read_flag(d, config, "keepReplies", &account->keeps_replies) ||
         decode_list(d, "locations", &account->locations) ||
         decode_list(d, "recommendedLocations", &account->recommended_locations) || decode_keys(d) ||
         decode_headers(d) || decode_tls(d) || decode_retry(d) || decode_redirects(d))
