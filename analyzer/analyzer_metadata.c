@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
+#include "collectors/names.h"
 
 #include <semaphore.h>
 #include <stdlib.h>
@@ -31,15 +32,16 @@ struct metadata_cache {
     struct entry *entries; /* in the order of settings->accounts */
 };
 
-/* One request on its way. */
+/* One list on its way, a request at a time. */
 struct refresh {
     struct analyzer *analyzer;
     const struct account *account;
     const struct collector_type *collector;
     struct entry *entry;
     struct arena *arena; /* holds this, too */
-    struct http_request request;
+    struct names names;
     struct fetch_transfer transfer;
+    int64_t deadline_mono_ms; /* for all of them */
 };
 
 struct metadata_cache *metadata_cache_create(size_t n_accounts)
@@ -81,9 +83,10 @@ static int64_t interval_ms(const struct account *account, const struct collector
                       : DEFAULT_INTERVAL_MS;
 }
 
-/* Put the answer into the entry and wake who waits for it. `list` is taken; NULL: it failed. */
-static void refresh_end(struct refresh *refresh, json_t *list, const struct error *err)
+/* Put the answer into the entry and wake who waits for it; on an error, what is there stays. */
+static void refresh_end(struct refresh *refresh, const struct error *err)
 {
+    json_t *list = err->code ? NULL : json_incref(refresh->names.list);
     struct analyzer *analyzer = refresh->analyzer;
     struct metadata_cache *cache = analyzer->metadata;
     struct entry *entry = refresh->entry;
@@ -103,7 +106,30 @@ static void refresh_end(struct refresh *refresh, json_t *list, const struct erro
     entry->due_mono_ms = clock_mono_ms() + wait_ms;
     pthread_cond_broadcast(&cache->changed);
     pthread_mutex_unlock(&cache->lock);
+    names_clear(&refresh->names);
     arena_free(refresh->arena);
+}
+
+static void transfer_done(struct fetch_transfer *transfer);
+
+/* Ask for what is still to be asked, if that is anything. */
+static void refresh_go_on(struct refresh *refresh)
+{
+    const struct error none = {0};
+    const struct http_request *request = names_request(&refresh->names);
+
+    if (!request) {
+        refresh_end(refresh, &none);
+        return;
+    }
+    refresh->transfer = (struct fetch_transfer){
+        .account = refresh->account,
+        .request = request,
+        .deadline_mono_ms = refresh->deadline_mono_ms,
+        .done = transfer_done,
+        .ctx = refresh,
+    };
+    fetch_submit(refresh->analyzer->fetch, &refresh->transfer);
 }
 
 /* On a worker. */
@@ -112,15 +138,14 @@ static void read_reply(void *ctx)
     struct refresh *refresh = ctx;
     struct fetch_transfer *transfer = &refresh->transfer;
     struct error err = transfer->error;
-    json_t *list = NULL;
 
-    if (!err.code &&
-        collector_check_reply(refresh->collector, refresh->account, &refresh->request,
-                              &transfer->response, refresh->arena, &err) == ERR_OK &&
-        refresh->collector->metadata->parse(refresh->account, &transfer->response, &list, &err))
-        list = NULL;
+    if (!err.code)
+        (void)(names_take(&refresh->names, &transfer->response, &err) == ERR_OK);
     fetch_transfer_clear(transfer);
-    refresh_end(refresh, list, &err);
+    if (err.code)
+        refresh_end(refresh, &err);
+    else
+        refresh_go_on(refresh);
 }
 
 /* On the fetch thread. */
@@ -144,16 +169,12 @@ static void refresh_start(struct analyzer *analyzer, struct entry *entry,
         .collector = collector,
         .entry = entry,
         .arena = arena,
-        .transfer = {.account = account,
-                     .request = &refresh->request,
-                     .deadline_mono_ms = clock_mono_ms() + FETCH_DEADLINE_MS,
-                     .done = transfer_done,
-                     .ctx = refresh},
+        .deadline_mono_ms = clock_mono_ms() + FETCH_DEADLINE_MS,
     };
-    if (collector_build_metadata(collector, account, arena, &refresh->request, &err))
-        refresh_end(refresh, NULL, &err);
+    if (names_begin(&refresh->names, collector, account, "", arena, &err))
+        refresh_end(refresh, &err);
     else
-        fetch_submit(analyzer->fetch, &refresh->transfer);
+        refresh_go_on(refresh);
 }
 
 /* --- stores that are asked for each text --- */
@@ -163,23 +184,17 @@ static void wake(struct fetch_transfer *transfer)
     sem_post(transfer->ctx);
 }
 
-/* What `text` may become, as a new list. Blocks for at most FIRST_ANSWER_MAX_WAIT_MS. */
-static enum err_code ask_store(struct analyzer *analyzer, const struct account *account,
-                               const struct collector_type *collector, const char *text,
-                               struct arena *arena, json_t **out_list, struct error *err)
+static enum err_code ask(struct analyzer *analyzer, struct names *names, int64_t deadline_mono_ms,
+                         struct error *err)
 {
-    struct http_request request = {0};
     struct fetch_transfer transfer = {
-        .account = account,
-        .request = &request,
-        .deadline_mono_ms = clock_mono_ms() + FIRST_ANSWER_MAX_WAIT_MS,
+        .account = names->account,
+        .request = names_request(names),
+        .deadline_mono_ms = deadline_mono_ms,
         .done = wake,
     };
     sem_t ended;
 
-    if (collector_build_completion(collector, account, text, arena, &request, out_list, err) ||
-        *out_list)
-        return err->code;
     sem_init(&ended, 0, 0);
     transfer.ctx = &ended;
     fetch_submit(analyzer->fetch, &transfer);
@@ -187,29 +202,33 @@ static enum err_code ask_store(struct analyzer *analyzer, const struct account *
         ; /* interrupted by a signal */
     sem_destroy(&ended);
     *err = transfer.error;
-    if (!err->code && collector_check_reply(collector, account, &request, &transfer.response, arena,
-                                            err) == ERR_OK)
-        (void)(collector->completion->parse(account, text, &transfer.response, out_list, err) ==
-               ERR_OK);
+    if (!err->code)
+        (void)(names_take(names, &transfer.response, err) == ERR_OK);
     fetch_transfer_clear(&transfer);
     return err->code;
 }
 
-/* Nobody who types wants to read of errors: an empty list, and a line in the log. */
+/* Blocks for at most FIRST_ANSWER_MAX_WAIT_MS. Nobody who types wants to read of errors: what came
+ * before one, and a line in the log. */
 static struct str complete(struct analyzer *analyzer, const struct account *account,
                            const struct collector_type *collector, const char *text,
                            struct arena *arena)
 {
-    json_t *list = NULL;
+    int64_t deadline_mono_ms = clock_mono_ms() + FIRST_ANSWER_MAX_WAIT_MS;
+    struct names names;
     struct error err = {0};
+    struct str shown = str_of("[]");
 
-    if (ask_store(analyzer, account, collector, text, arena, &list, &err)) {
-        if (err.code != ERR_CANCELLED)
-            log_warn(analyzer->log, "metric names could not be fetched",
-                     LOG_STR("account", account->name), LOG_STR("error", err.message));
-        return str_of("[]");
-    }
-    return analyzer_take_json(list, arena);
+    if (names_begin(&names, collector, account, text, arena, &err) == ERR_OK)
+        while (!err.code && names_request(&names))
+            (void)(ask(analyzer, &names, deadline_mono_ms, &err) == ERR_OK);
+    if (err.code && err.code != ERR_CANCELLED)
+        log_warn(analyzer->log, "metric names could not be fetched",
+                 LOG_STR("account", account->name), LOG_STR("error", err.message));
+    if (names.list)
+        shown = analyzer_take_json(json_incref(names.list), arena);
+    names_clear(&names);
+    return shown;
 }
 
 /* --- stores that say all they have --- */

@@ -49,6 +49,32 @@ static void end(struct query_run *run)
 }
 
 static void ask(struct query_run *run, const struct http_request_list *more);
+static void ask_first(struct query_run *run);
+
+/* Whether the new replies fail only because the store lost its place, which it may do once. */
+static bool has_lost_page(const struct query_run *run)
+{
+    const struct collector_type *type = run->plan->collector;
+
+    if (!type->has_lost_page || run->has_begun_anew || run->n_answered == 0)
+        return false;
+    for (size_t i = run->n_answered; i < run->requests.n_requests; i++)
+        if (!run->transfers[i].error.code && type->has_lost_page(&run->transfers[i].response))
+            return true;
+    return false;
+}
+
+static void begin_anew(struct query_run *run)
+{
+    release_replies(run);
+    run->requests = (struct http_request_list){0};
+    run->transfers = NULL;
+    run->n_answered = 0;
+    run->error = (struct error){0};
+    run->failed_url = NULL;
+    run->has_begun_anew = true;
+    ask_first(run);
+}
 
 /* For others who ask the same, unless the store had nothing to say: that may be a mishap. */
 static void keep_replies(const struct query_run *run)
@@ -76,7 +102,10 @@ static void read_replies(void *ctx)
             (void)(check_transfer(run, i) == ERR_OK); /* the error stays in run->error */
     }
     if (run->error.code) {
-        end(run);
+        if (has_lost_page(run))
+            begin_anew(run);
+        else
+            end(run);
         return;
     }
     run->n_answered = n;
@@ -107,6 +136,7 @@ static void transfer_done(struct fetch_transfer *transfer)
 static void ask(struct query_run *run, const struct http_request_list *more)
 {
     const struct scope *scope = &run->plan->query.scope;
+    bool may_share = scope->has_end && !run->has_begun_anew; /* else by the same old page token */
     size_t n_old = run->requests.n_requests;
     size_t n = n_old + more->n_requests;
     struct http_request *requests = arena_array(run->arena, struct http_request, n);
@@ -122,7 +152,7 @@ static void ask(struct query_run *run, const struct http_request_list *more)
             .account = run->plan->account,
             .request = &requests[i],
             .application = run->application,
-            .window_end_unix_ms = scope->has_end ? scope->end_unix_ns / NS_PER_MS : 0,
+            .window_end_unix_ms = may_share ? scope->end_unix_ns / NS_PER_MS : 0,
             .deadline_mono_ms = run->deadline_mono_ms,
             .is_cancelled = run->is_cancelled,
             .done = transfer_done,
@@ -136,19 +166,24 @@ static void ask(struct query_run *run, const struct http_request_list *more)
         fetch_submit(run->fetch, &transfers[i]);
 }
 
-void query_run_start(struct query_run *run)
+static void ask_first(struct query_run *run)
 {
     const struct plan_query *plan = run->plan;
     struct http_request_list first = {0};
 
-    run->arena = arena_create();
-    run->sets.arena = run->arena;
-    atomic_store(&run->status, STAGE_RUNNING);
     if (collector_build(plan->collector, plan->account, &plan->query, plan->text, run->arena,
                         &first, &run->error))
         end_with(run, STAGE_TERMINAL);
     else
         ask(run, &first);
+}
+
+void query_run_start(struct query_run *run)
+{
+    run->arena = arena_create();
+    run->sets.arena = run->arena;
+    atomic_store(&run->status, STAGE_RUNNING);
+    ask_first(run);
 }
 
 enum err_code query_run_restore(struct query_run *run, struct str encoded, struct error *err)

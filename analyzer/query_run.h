@@ -44,6 +44,7 @@ struct query_run {
     struct http_request_list requests; /* all so far */
     struct fetch_transfer *transfers;  /* one for each */
     size_t n_answered;                 /* the first ones */
+    bool has_begun_anew;               /* the store lost a page; not a second time */
     atomic_size_t n_pending;
 };
 

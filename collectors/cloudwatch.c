@@ -158,6 +158,13 @@ static enum err_code cloudwatch_next(const struct account *account,
     return ask(account, &queries, arena_strdup(arena, token), arena, more, err);
 }
 
+/* Page tokens age. */
+static bool cloudwatch_has_lost_page(const struct http_response *reply)
+{
+    return reply->status == 400 &&
+           has_text((struct str){reply->body, reply->n_body_bytes}, "InvalidNextToken");
+}
+
 /* --- replies --- */
 
 struct series {
@@ -562,26 +569,48 @@ static const char *namespace_of(const char *text, struct arena *arena)
     return end ? arena_strndup(arena, text, (size_t)(end - text)) : NULL;
 }
 
+static enum err_code ask_names(const struct account *account, const char *text, const char *token,
+                               struct arena *arena, struct http_request *out, struct error *err)
+{
+    json_auto_t *body = json_object();
+
+    json_set_text(body, "Namespace", namespace_of(text, arena));
+    json_set_text(body, "RecentlyActive", RECENTLY);
+    json_set_text(body, "NextToken", token);
+    return post(account, "ListMetrics", body, arena, out, err);
+}
+
 static enum err_code cloudwatch_names_build(const struct account *account, const char *text,
                                             struct arena *arena, struct http_request *out,
                                             json_t **out_list, struct error *err)
 {
-    json_auto_t *body = json_object();
-
     (void)out_list;
-    json_set_text(body, "Namespace", namespace_of(text, arena));
-    json_set_text(body, "RecentlyActive", RECENTLY);
-    return post(account, "ListMetrics", body, arena, out, err);
+    return ask_names(account, text, NULL, arena, out, err);
 }
 
-/* One of the list's metrics, unless it was there with the same dimensions. */
-static void add_name(json_t *list, json_t *seen, const json_t *metric, const char *text)
+static enum err_code cloudwatch_names_next(const struct account *account, const char *text,
+                                           const struct http_response *reply, struct arena *arena,
+                                           struct http_request_list *more, struct error *err)
+{
+    struct error ignored = {0};
+    json_auto_t *root = read_page(reply, &ignored);
+    const char *token = json_string_value(json_object_get(root, "NextToken"));
+
+    if (!token || !*token)
+        return ERR_OK;
+    more->n_requests = 1;
+    more->requests = arena_new(arena, struct http_request);
+    return ask_names(account, text, token, arena, more->requests, err);
+}
+
+/* One of the list's metrics; those that differ in the values of dimensions alone are the same. */
+static void add_name(json_t *list, const json_t *metric, const char *text)
 {
     const char *namespace = json_string_value(json_object_get(metric, "Namespace"));
     const char *name = json_string_value(json_object_get(metric, "MetricName"));
     struct arena *arena = arena_create();
     json_t *dimensions = json_array(), *dimension;
-    const char *whole, *key;
+    const char *whole;
     size_t i;
 
     json_array_foreach (json_object_get(metric, "Dimensions"), i, dimension)
@@ -589,13 +618,10 @@ static void add_name(json_t *list, json_t *seen, const json_t *metric, const cha
             json_array_append(dimensions, json_object_get(dimension, "Name"));
     if (namespace && name) {
         whole = arena_printf(arena, "%s/%s", namespace, name);
-        key = arena_printf(arena, "%s %s", whole, json_write_arena(dimensions, arena));
-        if (strcasestr(whole, text) && !json_object_get(seen, key)) {
-            json_object_set_new(seen, key, json_true());
+        if (strcasestr(whole, text))
             json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:O}", "name", whole,
                                                   "namespace", namespace, "metricName", name,
                                                   "dimensions", dimensions));
-        }
     }
     json_decref(dimensions);
     arena_free(arena);
@@ -607,7 +633,6 @@ static enum err_code cloudwatch_names_parse(const struct account *account, const
 {
     struct error why = {0};
     json_auto_t *root = read_page(reply, &why);
-    json_auto_t *seen = json_object();
     const json_t *metrics = json_object_get(root, "Metrics");
     const json_t *metric;
     size_t i;
@@ -618,13 +643,14 @@ static enum err_code cloudwatch_names_parse(const struct account *account, const
                              "CloudWatch reply has no list of Metrics");
     *out_list = json_array();
     json_array_foreach (metrics, i, metric)
-        add_name(*out_list, seen, metric, text);
+        add_name(*out_list, metric, text);
     return ERR_OK;
 }
 
 static const struct collector_completion cloudwatch_completion = {
     .build = cloudwatch_names_build,
     .parse = cloudwatch_names_parse,
+    .next = cloudwatch_names_next,
 };
 
 const struct collector_type collector_cloudwatch = {
@@ -636,6 +662,7 @@ const struct collector_type collector_cloudwatch = {
     .query_text = cloudwatch_query_text,
     .build = cloudwatch_build,
     .next = cloudwatch_next,
+    .has_lost_page = cloudwatch_has_lost_page,
     .parse = cloudwatch_parse,
     .error_text = cloudwatch_error_text,
     .caution = cloudwatch_caution,

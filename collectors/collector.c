@@ -44,9 +44,8 @@ static bool has_header(const struct http_request *request, const char *name)
     return http_response_header(&view, name) != NULL;
 }
 
-/* Sign it, and add the headers every request has. */
-static enum err_code complete(const struct account *account, struct arena *arena,
-                              struct http_request *request, struct error *err)
+enum err_code collector_complete(const struct account *account, struct arena *arena,
+                                 struct http_request *request, struct error *err)
 {
     if (account_sign(account, arena, request, err) ||
         (!has_header(request, "Accept") &&
@@ -88,16 +87,9 @@ enum err_code collector_build(const struct collector_type *type, const struct ac
     if (check_window(type, query, err) || type->build(account, query, text, arena, out, err))
         return err->code;
     for (size_t i = 0; i < out->n_requests; i++)
-        if (complete(account, arena, &out->requests[i], err))
+        if (collector_complete(account, arena, &out->requests[i], err))
             return err->code;
     return ERR_OK;
-}
-
-static bool is_same_request(const struct http_request *a, const struct http_request *b)
-{
-    return strcmp(a->method, b->method) == 0 && strcmp(a->url, b->url) == 0 &&
-           a->n_body_bytes == b->n_body_bytes &&
-           (a->n_body_bytes == 0 || memcmp(a->body, b->body, a->n_body_bytes) == 0);
 }
 
 static enum err_code too_many_pages(struct error *err, const char *why)
@@ -126,7 +118,7 @@ enum err_code collector_next(const struct collector_type *type, const struct acc
     for (size_t i = 0; i < asked->n_requests; i++) {
         n_bytes += replies[i].n_body_bytes;
         for (size_t m = 0; m < more->n_requests; m++)
-            if (is_same_request(&asked->requests[i], &more->requests[m]))
+            if (http_request_is_same(&asked->requests[i], &more->requests[m]))
                 return too_many_pages(err, "a page leads back to one that came before");
     }
     if (n_bytes > account->max_response_bytes)
@@ -134,7 +126,7 @@ enum err_code collector_next(const struct collector_type *type, const struct acc
                              "the pages of the metric store's answer are larger than the account's "
                              "maxResponseBytes");
     for (size_t i = 0; i < more->n_requests; i++)
-        if (complete(account, arena, &more->requests[i], err))
+        if (collector_complete(account, arena, &more->requests[i], err))
             return err->code;
     return ERR_OK;
 }
@@ -145,7 +137,7 @@ enum err_code collector_build_metadata(const struct collector_type *type,
 {
     if (type->metadata->build(account, arena, out, err))
         return err->code;
-    return complete(account, arena, out, err);
+    return collector_complete(account, arena, out, err);
 }
 
 enum err_code collector_build_completion(const struct collector_type *type,
@@ -156,7 +148,7 @@ enum err_code collector_build_completion(const struct collector_type *type,
     *out_list = NULL;
     if (type->completion->build(account, text, arena, out, out_list, err) || *out_list)
         return err->code;
-    return complete(account, arena, out, err);
+    return collector_complete(account, arena, out, err);
 }
 
 json_t *collector_error_json(const struct http_response *reply)

@@ -13,11 +13,18 @@ struct http_request_list {
     size_t n_requests;
 };
 
-/* What a store says it has, for completing a name while a person types. */
+/* Requests for more names, unsigned, that follow from this reply: the next page, or the files of a
+ * folder. `text` as for completion, "" for metadata. An empty list: there are no more.
+ * Errors: as parse. A reply that parse refuses does not get here. */
+typedef enum err_code collector_names_next(const struct account *account, const char *text,
+                                           const struct http_response *reply, struct arena *arena,
+                                           struct http_request_list *more, struct error *err);
+
+/* What a store says it has, for completing a name while a person types; names.h asks for all. */
 struct collector_metadata {
     int64_t interval_ms; /* how often it may be asked, unless the account says; 0: once a minute */
 
-    /* The one request that asks for it, unsigned. */
+    /* The first request that asks for it, unsigned. */
     enum err_code (*build)(const struct account *account, struct arena *arena,
                            struct http_request *out, struct error *err);
 
@@ -26,18 +33,22 @@ struct collector_metadata {
      * Errors: ERR_UPSTREAM, reason store_bad_response. */
     enum err_code (*parse)(const struct account *account, const struct http_response *reply,
                            json_t **out_list, struct error *err);
+
+    collector_names_next *next; /* NULL: the first reply has all */
 };
 
 /* The same for a store that cannot say all it has: it is asked anew for each text that is typed. */
 struct collector_completion {
-    /* The one request for what `text` ("" for nothing yet) may become, unsigned. Where no store is
-     * needed to know, *out_list is set instead, as parse does. */
+    /* The first request for what `text` ("" for nothing yet) may become, unsigned. Where no store
+     * is needed to know, *out_list is set instead, as parse does. */
     enum err_code (*build)(const struct account *account, const char *text, struct arena *arena,
                            struct http_request *out, json_t **out_list, struct error *err);
 
     /* As collector_metadata.parse; the names are whole, with what is in `text` already. */
     enum err_code (*parse)(const struct account *account, const char *text,
                            const struct http_response *reply, json_t **out_list, struct error *err);
+
+    collector_names_next *next; /* NULL: the first reply has all */
 };
 
 struct collector_type {
@@ -75,6 +86,10 @@ struct collector_type {
                           const char *text, const struct http_response *replies, size_t n_replies,
                           struct arena *arena, struct http_request_list *more, struct error *err);
 
+    /* Whether a reply says that the store no longer knows the page it was asked for: then the query
+     * is asked anew from its first page, once. May be NULL. */
+    bool (*has_lost_page)(const struct http_response *reply);
+
     /* All replies, each with a 2xx status, in the order of the requests -> metric sets.
      * Errors: ERR_UPSTREAM with reason store_bad_response, store_error, store_too_many_series, ...
      * A reply that was cut on its way never gets here: the fetch engine asks again. */
@@ -104,8 +119,12 @@ const struct collector_type *collector_find(const char *name); /* NULL when ther
 /* type->check_account of the account's store. */
 MUST_CHECK enum err_code collector_check_account(const struct account *account, struct error *err);
 
-/* type->build, account_sign() for each request, and the headers every request has (Accept,
- * User-Agent) where the collector set none of its own.
+/* account_sign(), and the headers every request has (Accept, User-Agent) where it has none of its
+ * own. */
+MUST_CHECK enum err_code collector_complete(const struct account *account, struct arena *arena,
+                                            struct http_request *request, struct error *err);
+
+/* type->build, and collector_complete() for each request.
  * Errors: ERR_INVALID: no start, no end, no step where type->needs_step; those of both. */
 MUST_CHECK enum err_code collector_build(const struct collector_type *type,
                                          const struct account *account,

@@ -22,6 +22,13 @@ enum err_code http_request_header(struct http_request *request, struct arena *ar
     return ERR_OK;
 }
 
+bool http_request_is_same(const struct http_request *a, const struct http_request *b)
+{
+    return strcmp(a->method, b->method) == 0 && strcmp(a->url, b->url) == 0 &&
+           a->n_body_bytes == b->n_body_bytes &&
+           (a->n_body_bytes == 0 || memcmp(a->body, b->body, a->n_body_bytes) == 0);
+}
+
 const char *http_response_header(const struct http_response *response, const char *name)
 {
     for (size_t i = 0; i < response->n_headers; i++)

@@ -41,6 +41,9 @@ MUST_CHECK enum err_code http_request_header(struct http_request *request, struc
                                              const char *name, const char *value,
                                              struct error *err);
 
+/* Method, URL and body; headers do not count. */
+bool http_request_is_same(const struct http_request *a, const struct http_request *b);
+
 /* Case-insensitive; NULL when absent. */
 const char *http_response_header(const struct http_response *response, const char *name);
 

@@ -500,18 +500,43 @@ static const char *stackdriver_error_text(const struct account *account,
 
 /* --- what can be asked for --- */
 
+static void ask_names(const struct account *account, const char *page, struct arena *arena,
+                      struct http_request *out)
+{
+    struct strbuf url = {0}, form = {0};
+
+    http_form_add(&form, "pageSize", "10000"); /* as many as there can be */
+    http_form_add(&form, "pageToken", page);
+    strbuf_printf(&url, "%s/v3/projects/", account->base_url);
+    http_percent_encode(&url, account_project(account));
+    strbuf_printf(&url, "/metricDescriptors?%s", form.bytes);
+    out->method = "GET";
+    out->url = arena_strdup(arena, url.bytes);
+    strbuf_clear(&form);
+    strbuf_clear(&url);
+}
+
 static enum err_code stackdriver_names_build(const struct account *account, struct arena *arena,
                                              struct http_request *out, struct error *err)
 {
-    struct strbuf url = {0};
-
     (void)err;
-    strbuf_printf(&url, "%s/v3/projects/", account->base_url);
-    http_percent_encode(&url, account_project(account));
-    strbuf_puts(&url, "/metricDescriptors?pageSize=10000"); /* as many as there can be */
-    out->method = "GET";
-    out->url = arena_strdup(arena, url.bytes);
-    strbuf_clear(&url);
+    ask_names(account, NULL, arena, out);
+    return ERR_OK;
+}
+
+static enum err_code stackdriver_names_next(const struct account *account, const char *text,
+                                            const struct http_response *reply, struct arena *arena,
+                                            struct http_request_list *more, struct error *err)
+{
+    const char *page;
+
+    (void)text;
+    if (stackdriver_page_token((struct str){reply->body, reply->n_body_bytes}, arena, &page, err) ||
+        !page)
+        return err->code;
+    more->n_requests = 1;
+    more->requests = arena_new(arena, struct http_request);
+    ask_names(account, page, arena, more->requests);
     return ERR_OK;
 }
 
@@ -540,6 +565,7 @@ static enum err_code stackdriver_names_parse(const struct account *account,
 static const struct collector_metadata stackdriver_metadata = {
     .build = stackdriver_names_build,
     .parse = stackdriver_names_parse,
+    .next = stackdriver_names_next,
 };
 
 const struct collector_type collector_stackdriver = {

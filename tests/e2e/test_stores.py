@@ -200,6 +200,55 @@ def test_cloudwatch(body_store, start_serinus):
     check_failure(service, config, "AccessDeniedException: user x with ***", SECRETS)
 
 
+def cloudwatch_query(start_serinus, body_store, answer):
+    body_store.answer = answer
+    service = start_serinus(cloudwatch_account(body_store, accessKeyId="AKIAEXAMPLE", secretAccessKey=SECRETS[0],
+                                               sessionToken=SECRETS[1]), environment=AWS)
+    config = one_metric_config({"type": "cloudwatch", "namespace": "Shop", "metricName": "Latency",
+                                "dimensions": {"Version": "${scope}"}})
+    request = canary_request(control=scope("v41", "eu"), experiment=scope("v42", "eu"))
+    return service, service.judge(config, request)
+
+
+@pytest.mark.parametrize("n_lost", [1, 2])
+def test_cloudwatch_forgets_a_page_token(body_store, start_serinus, n_lost):
+    """The query begins anew with its first page, once: a store that forgets again is an error."""
+    asked = []
+
+    def answer(method, path, headers, body):
+        text = body.decode() if isinstance(body, bytes) else body
+        page, side = "NextToken" in text, "v41" in text
+        asked.append((side, page))
+        if page and asked.count((side, True)) <= n_lost:
+            return 400, {"__type": "x#InvalidNextToken", "message": "the token is too old"}
+        return cloudwatch_answer(method, path, headers, body)
+
+    _, body = cloudwatch_query(start_serinus, body_store, answer)
+    for side in (True, False):
+        assert [page for s, page in asked if s == side] == [False, True, False, True]
+    if n_lost == 1:
+        assert body["status"] == "succeeded", body
+        assert body["result"]["judgeResult"]["score"]["classification"] == "Pass"
+    else:
+        assert body["status"] == "terminal" and "InvalidNextToken" in json.dumps(body["exception"])
+
+
+def test_cloudwatch_lists_metrics_page_by_page(body_store, start_serinus):
+    def answer(method, path, headers, body):
+        asked = json.loads(body)
+        if not headers["X-Amz-Target"].endswith(".ListMetrics"):
+            return cloudwatch_answer(method, path, headers, body)
+        page = int(asked.get("NextToken", 1))
+        if page == 4:
+            return 500, {}
+        return 200, {"NextToken": str(page + 1), "Metrics": [
+            {"Namespace": "Shop", "MetricName": name, "Dimensions": []} for name in (f"m{page}", "same")]}
+
+    service, _ = cloudwatch_query(start_serinus, body_store, answer)
+    names = service.get("/metadata/metricsService", params={"filter": ""}).json()
+    assert [name["name"] for name in names] == ["Shop/m1", "Shop/same", "Shop/m2", "Shop/m3"]
+
+
 def test_cloudwatch_keeps_minutes_for_days_only(body_store, tmp_path):
     """A period that is too fine for so old a window gives no points and no error; a dry run says why."""
     body_store.answer = cloudwatch_answer

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "collectors/names.h"
 #include "collectors/sigv4.h"
 #include "tests/collector_case.h"
 
@@ -438,30 +439,69 @@ static void cloudwatch_names(void **state)
                 "'dimensions':['FunctionName','Resource']},"
                 "{'name':'AWS/Lambda/Duration','namespace':'AWS/Lambda','metricName':'Duration',"
                 "'dimensions':[]}]");
-    json_auto_t *got = NULL;
-    json_t *none = NULL;
+    struct names names;
+    json_t *none = NULL, *got = NULL;
     struct http_request request = {0};
     struct http_response reply = {.status = 200};
 
     (void)state;
-    assert_int_equal(ERR_OK, collector_build_completion(s.type, s.account, "AWS/Lambda/dur",
-                                                        s.arena, &request, &none, &s.err));
-    assert_string_equal("{\"Namespace\":\"AWS/Lambda\",\"RecentlyActive\":\"PT3H\"}", request.body);
-    assert_string_equal("GraniteServiceVersion20100801.ListMetrics",
-                        request_header(&request, "X-Amz-Target"));
-    reply.body = read_file(FOLDER "20-list-metrics.response.json", &reply.n_body_bytes);
     assert_int_equal(ERR_OK,
-                     s.type->completion->parse(s.account, "AWS/Lambda/dur", &reply, &got, &s.err));
-    assert_true(json_equal(want, got));
-    json_decref(got);
-    got = NULL;
+                     names_begin(&names, s.type, s.account, "AWS/Lambda/dur", s.arena, &s.err));
+    assert_string_equal("{\"Namespace\":\"AWS/Lambda\",\"RecentlyActive\":\"PT3H\"}",
+                        names_request(&names)->body);
+    assert_string_equal("GraniteServiceVersion20100801.ListMetrics",
+                        request_header(names_request(&names), "X-Amz-Target"));
+    reply.body = read_file(FOLDER "20-list-metrics.response.json", &reply.n_body_bytes);
+    assert_int_equal(ERR_OK, names_take(&names, &reply, &s.err));
+    assert_true(json_equal(want, names.list));
+    assert_string_equal("{\"Namespace\":\"AWS/Lambda\",\"RecentlyActive\":\"PT3H\","
+                        "\"NextToken\":\"AAMA-token-2\"}",
+                        names_request(&names)->body);
+    names_clear(&names);
     assert_int_equal(ERR_OK, s.type->completion->parse(s.account, "Errors", &reply, &got, &s.err));
     assert_int_equal(0, json_array_size(got));
-    request = (struct http_request){0};
+    json_decref(got);
     assert_int_equal(ERR_OK, collector_build_completion(s.type, s.account, "AWS/Lam", s.arena,
                                                         &request, &none, &s.err));
     assert_string_equal("{\"RecentlyActive\":\"PT3H\"}", request.body);
     free((char *)(uintptr_t)reply.body);
+    subject_free(&s);
+}
+
+static void cloudwatch_names_page_by_page(void **state)
+{
+    struct subject s = subject_of_text("cloudwatch", ACCOUNT, "{}");
+    struct names names;
+
+    (void)state;
+    assert_int_equal(ERR_OK, names_begin(&names, s.type, s.account, "", s.arena, &s.err));
+    for (int page = 1; page <= 4; page++) {
+        struct http_response reply = {.status = 200};
+        enum err_code rc;
+
+        row("page %d", page);
+        reply.body = arena_printf(s.arena,
+                                  "{\"NextToken\":\"t%d\",\"Metrics\":["
+                                  "{\"Namespace\":\"N\",\"MetricName\":\"m%d\"},"
+                                  "{\"Namespace\":\"N\",\"MetricName\":\"m%d\"}]}",
+                                  page < 3 ? page : 1, page, page - 1);
+        reply.n_body_bytes = strlen(reply.body);
+        assert_non_null(names_request(&names));
+        rc = names_take(&names, &reply, &s.err);
+        assert_int_equal(page + 1, json_array_size(names.list)); /* each once */
+        if (page == 3) {                                         /* leads back to the second */
+            assert_int_equal(ERR_UPSTREAM, rc);
+            assert_string_equal("store_too_many_pages", s.err.reason);
+            break;
+        }
+        assert_int_equal(ERR_OK, rc);
+        assert_string_equal(arena_printf(s.arena,
+                                         "{\"RecentlyActive\":\"PT3H\","
+                                         "\"NextToken\":\"t%d\"}",
+                                         page),
+                            names_request(&names)->body);
+    }
+    names_clear(&names);
     subject_free(&s);
 }
 
@@ -517,6 +557,7 @@ int main(void)
         cmocka_unit_test(cloudwatch_error_replies),
         cmocka_unit_test(cloudwatch_unfinished_replies_are_asked_for_again),
         cmocka_unit_test(cloudwatch_names),
+        cmocka_unit_test(cloudwatch_names_page_by_page),
         cmocka_unit_test(cloudwatch_caution_says_what_is_not_kept),
     };
 

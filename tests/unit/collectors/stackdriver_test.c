@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "collectors/names.h"
 #include "tests/collector_case.h"
 
 #include <math.h>
@@ -676,6 +677,73 @@ static void stackdriver_descriptors(void **state)
     subject_free(&s);
 }
 
+static void stackdriver_descriptors_page_by_page(void **state)
+{
+    static const struct {
+        const char *body, *next; /* NULL: no more */
+    } pages[] = {
+        {"{\"metricDescriptors\":[{\"name\":\"a\"}],\"nextPageToken\":\"t&2\"}",
+         "https://monitoring.googleapis.com/v3/projects/acme-prod/metricDescriptors"
+         "?pageSize=10000&pageToken=t%262"},
+        {"{\"metricDescriptors\":[{\"name\":\"b\"}],\"nextPageToken\":\"\"}", NULL},
+    };
+    struct subject s = subject_of_text("stackdriver", ACCOUNT, "{}");
+    struct names names;
+
+    (void)state;
+    assert_int_equal(ERR_OK, names_begin(&names, s.type, s.account, "", s.arena, &s.err));
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        const struct http_response reply = {
+            .status = 200, .body = pages[i].body, .n_body_bytes = strlen(pages[i].body)};
+
+        assert_int_equal(ERR_OK, names_take(&names, &reply, &s.err));
+        if (pages[i].next)
+            assert_string_equal(pages[i].next, names_request(&names)->url);
+        else
+            assert_null(names_request(&names));
+    }
+    assert_int_equal(2, json_array_size(names.list));
+    names_clear(&names);
+    subject_free(&s);
+}
+
+/* What may not grow without end: requests, and bytes. */
+static void stackdriver_descriptors_without_end(void **state)
+{
+    struct subject s = subject_of_text("stackdriver", ACCOUNT, "{}");
+    struct subject small = subject_of_text(
+        "stackdriver", "{'project':'p','bearerToken':'t','maxResponseBytes':30}", "{}");
+    struct names names;
+    unsigned n = 0;
+
+    (void)state;
+    assert_int_equal(ERR_OK, names_begin(&names, s.type, s.account, "", s.arena, &s.err));
+    while (!s.err.code) {
+        const char *body = arena_printf(s.arena, "{\"nextPageToken\":\"%u\"}", n);
+        const struct http_response reply = {
+            .status = 200, .body = body, .n_body_bytes = strlen(body)};
+
+        n++;
+        (void)(names_take(&names, &reply, &s.err) == ERR_OK);
+    }
+    assert_int_equal(NAMES_MAX_REQUESTS, n);
+    assert_string_equal("store_too_many_pages", s.err.reason);
+    names_clear(&names);
+    subject_free(&s);
+    assert_int_equal(ERR_OK,
+                     names_begin(&names, small.type, small.account, "", small.arena, &small.err));
+    for (unsigned i = 0; i < 2; i++) {
+        const char *body = arena_printf(small.arena, "{\"nextPageToken\":\"%u\"}", i); /* 21 */
+        const struct http_response reply = {
+            .status = 200, .body = body, .n_body_bytes = strlen(body)};
+
+        assert_int_equal(i ? ERR_UPSTREAM : ERR_OK, names_take(&names, &reply, &small.err));
+    }
+    assert_string_equal("store_response_too_large", small.err.reason);
+    names_clear(&names);
+    subject_free(&small);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -696,6 +764,8 @@ int main(void)
         cmocka_unit_test(stackdriver_mql_shapes),
         cmocka_unit_test(stackdriver_limits),
         cmocka_unit_test(stackdriver_pages_for_ever),
+        cmocka_unit_test(stackdriver_descriptors_page_by_page),
+        cmocka_unit_test(stackdriver_descriptors_without_end),
         cmocka_unit_test(stackdriver_too_many_pages),
         cmocka_unit_test(stackdriver_large_pages),
         cmocka_unit_test(stackdriver_error_replies),
