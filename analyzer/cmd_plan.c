@@ -20,7 +20,7 @@
     (3 * 3600) /* long enough for a long-run variance, short enough that the                       \
                   time of day is no part of it */
 #define PERCENT 100.0
-/* The judge whose options tell what a metric is; the standard one has none. */
+/* The judge whose options tell what a metric is, where the config's own reads none. */
 #define READER_NAME "RobustRank-v1.0"
 
 static const double lengths_h[] = {1, 3, 12, 24};
@@ -74,7 +74,7 @@ static enum err_code read_history(const struct run_input *input, const struct qu
     struct metric_set_list sets[N_SIDES];
     struct metric_pair *whole;
 
-    if (judge_is_standard(judge))
+    if (!judge->test)
         judge = judge_find(READER_NAME);
     if (window && duration_parse(window, &window_s, err))
         return error_context(err, "--window");
