@@ -43,8 +43,9 @@ struct test_input {
     double se_factor;                 /* to multiply standard errors by: 1, or from calibration */
 };
 
-/* Either `classify` or `test` is there. Results go to `arena`; `scratch` is emptied after each
- * pair. An error refuses the whole judgement. */
+/* Either `classify` or `test` is there; neither for one that is elsewhere, with which judge_run() is
+ * not called. Results go to `arena`; `scratch` is emptied after each pair. An error refuses the
+ * whole judgement. */
 struct judge_type {
     const char *name;
     bool is_visible;   /* offered to people; all can be named in a config */

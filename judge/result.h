@@ -39,7 +39,7 @@ struct metric_result {
     const char *const *groups;
     size_t n_groups;
     struct side_stats stats[N_SIDES];
-    bool has_ratio;   /* false exactly for CLASS_ERROR */
+    bool has_ratio;   /* of our judges, false exactly for CLASS_ERROR */
     double ratio;     /* mean(experiment) / mean(control); NaN when either mean is 0 */
     bool is_critical; /* this result fails the canary; not "configured critical" */
     bool is_muted;
