@@ -31,10 +31,10 @@ static json_t *series_json(const struct metric_set *set)
 
 static void put_caution(const struct plan_query *plan, json_t *warnings, struct arena *arena)
 {
-    const char *caution =
-        plan->collector->caution
-            ? plan->collector->caution(&plan->query, plan->text, clock_wall_ms(), arena)
-            : NULL;
+    const char *caution = plan->collector->caution
+                              ? plan->collector->caution(plan->account, &plan->query, plan->text,
+                                                         clock_wall_ms(), arena)
+                              : NULL;
 
     if (caution)
         warn(warnings, arena_printf(arena, "the %s: %s", side_words[plan->side], caution));

@@ -121,7 +121,7 @@ const char *const account_keys[] = {
     "externalId", "durationSeconds", "stsEndpoint", "partialData", "batch", "storageAccountName",
     "accountAccessKey", "endpointSuffix", "container", "ownerApp", "configType", "requests",
     "vars", "pathVars", "path", "format", "sides", "sideLabel", "window", "timeUnit",
-    "stageTimeoutMinutes", "maxBackoffPeriodSeconds", "consolidate",
+    "stageTimeoutMinutes", "maxBackoffPeriodSeconds", "consolidate", "settleSeconds",
 };
 /* clang-format on */
 const size_t n_account_keys = ARRAY_LEN(account_keys);
@@ -163,6 +163,7 @@ const char *const store_keys[] = {
     "scopeLabel",                /* prometheus */
     "stageTimeoutMinutes",       /* atlas */
     "maxBackoffPeriodSeconds",
+    "settleSeconds", /* cloudwatch */
 };
 const size_t n_store_keys = ARRAY_LEN(store_keys);
 
@@ -200,6 +201,7 @@ const struct known_setting known_settings[] = {
     {"kayenta.prometheus.scopeLabel", SETTING_FOLDED},
     {"kayenta.atlas.stageTimeoutMinutes", SETTING_FOLDED},
     {"kayenta.atlas.maxBackoffPeriodSeconds", SETTING_FOLDED},
+    {"kayenta.cloudwatch.settleSeconds", SETTING_FOLDED},
     {"kayenta.*.testControllerDefaults.project", SETTING_FOLDED},
     {"kayenta.*.testControllerDefaults.resourceType", SETTING_FOLDED},
     {"kayenta.*.testControllerDefaults.location", SETTING_FOLDED},

@@ -22,6 +22,7 @@
 #define RECENTLY "PT3H"
 #define MAX_MESSAGES_BYTES 2048u
 #define DAY_S 86400
+#define DEFAULT_SETTLE_S 180
 
 /* --- the account --- */
 
@@ -516,8 +517,20 @@ static const char *cloudwatch_error_text(const struct account *account,
 
 /* --- what is not kept --- */
 
-/* How fine a period is kept for how long. A finer one gives no points and no error. */
-static const char *cloudwatch_caution(const struct metric_query *query, const char *text,
+static int64_t settle_s(const struct account *account)
+{
+    double s;
+
+    return json_to_double(json_object_get(account->options, "settleSeconds"), &s) && s >= 0 &&
+                   s < DAY_S
+               ? (int64_t)s
+               : DEFAULT_SETTLE_S;
+}
+
+/* The last points come late. How fine a period is kept for how long: a finer one gives no points
+ * and no error. */
+static const char *cloudwatch_caution(const struct account *account,
+                                      const struct metric_query *query, const char *text,
                                       int64_t now_unix_ms, struct arena *arena)
 {
     static const struct {
@@ -537,6 +550,11 @@ static const char *cloudwatch_caution(const struct metric_query *query, const ch
 
     if (cloudwatch_queries_read(query, text, arena, &queries, &ignored))
         return NULL;
+    if (now_unix_ms - grid_end_ms(&queries.grid) < settle_s(account) * MS_PER_S)
+        return arena_printf(arena,
+                            "CloudWatch may lack points of the last %" PRId64 " seconds, and the "
+                            "window ends later than that; end it earlier, or judge later",
+                            settle_s(account));
     age_s = (now_unix_ms - queries.grid.start_ms) / MS_PER_S;
     while (k < ARRAY_LEN(kept) && age_s <= kept[k].older_than_s)
         k++;

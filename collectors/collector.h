@@ -103,8 +103,8 @@ struct collector_type {
 
     /* What the store is known not to answer to `text`, so long after the window, and what to do: a
      * sentence for people before they rely on a query; NULL for nothing. May be NULL. */
-    const char *(*caution)(const struct metric_query *query, const char *text, int64_t now_unix_ms,
-                           struct arena *arena);
+    const char *(*caution)(const struct account *account, const struct metric_query *query,
+                           const char *text, int64_t now_unix_ms, struct arena *arena);
 
     const struct collector_metadata *metadata;     /* NULL: the store cannot say what it has */
     const struct collector_completion *completion; /* in place of metadata; NULL: no either */

@@ -71,7 +71,8 @@ struct lane {
     unsigned n_flying;
     unsigned n_failures; /* in a row */
     int64_t next_probe_ms;
-    int64_t resume_ms; /* the store asked for a rest until then */
+    int64_t resume_ms;     /* the store asked for a rest until then */
+    int64_t slow_until_ms; /* the store was asked too much: half as many at once until then */
     struct error last_error;
     struct token_keeper *tokens; /* NULL until its account needs one */
     int64_t clock_offset_s; /* of the store's clock from ours, once it has refused a signature */
@@ -135,6 +136,7 @@ void lane_free(struct lane *lane);
 struct turn *lane_turn(struct lane *lane, const char *application); /* counts one question more */
 void lane_turn_leave(struct lane *lane, struct turn *turn);         /* and one less */
 void lane_failed(struct fetch *fetch, struct lane *lane, const struct error *err, int64_t now_ms);
+void lane_throttled(struct fetch *fetch, struct lane *lane, int64_t now_ms); /* asked too much */
 void lane_answered(struct fetch *fetch, struct lane *lane);
 void lanes_dispatch(struct fetch *fetch, int64_t now_ms);
 

@@ -12,8 +12,10 @@
 #include <string.h>
 
 #define FIRST_BYTE_TIMEOUT_MS 30000 /* unless the account grants more than twice as much in all */
+#define BAD_REQUEST 400
 #define UNAUTHORIZED 401
 #define METHOD_NOT_ALLOWED 405
+#define TOO_MANY_REQUESTS 429
 #define CLOCK_TOLERANCE_S 30 /* what a reply takes on its way, and then some */
 
 static CURL *handle_take(struct fetch *fetch)
@@ -175,6 +177,8 @@ static void landed_with_reply(struct fetch *fetch, struct question *question)
         error_because(&err, ERR_UPSTREAM, "store_unavailable", "HTTP status %ld", status);
         if (status >= 500 && !account->is_sink) /* 408 and 429 come from a store that is alive */
             lane_failed(fetch, question->lane, &err, clock_mono_ms());
+        else if (status == TOO_MANY_REQUESTS || status == BAD_REQUEST) /* a quota, to some stores */
+            lane_throttled(fetch, question->lane, clock_mono_ms());
         question_try_again(fetch, question,
                            retry_asked_ms(fetch_try_header(&question->try, "Retry-After"),
                                           fetch_try_header(&question->try, "X-RateLimit-Reset"),

@@ -14,6 +14,7 @@
 
 #define BREAKER_FAILURES 5u /* in a row */
 #define BREAKER_PROBE_MS 15000
+#define THROTTLED_MS 60000 /* how long a store that was asked too much is spared */
 
 struct lane *lane_find(struct fetch *fetch, const struct account *account)
 {
@@ -106,16 +107,26 @@ void lane_turn_leave(struct lane *lane, struct turn *turn)
     free(turn);
 }
 
-static unsigned lane_limit(const struct account *account)
+void lane_throttled(struct fetch *fetch, struct lane *lane, int64_t now_ms)
 {
-    return account->max_concurrent_requests < STORE_CONCURRENCY_MAX
-               ? account->max_concurrent_requests
-               : STORE_CONCURRENCY_MAX;
+    if (now_ms >= lane->slow_until_ms)
+        log_info(fetch->log, "metric store throttles, half as many requests for a while",
+                 LOG_STR("account", lane->name));
+    lane->slow_until_ms = now_ms + THROTTLED_MS;
+}
+
+static unsigned lane_limit(const struct lane *lane, const struct account *account, int64_t now_ms)
+{
+    unsigned limit = account->max_concurrent_requests < STORE_CONCURRENCY_MAX
+                         ? account->max_concurrent_requests
+                         : STORE_CONCURRENCY_MAX;
+
+    return now_ms < lane->slow_until_ms && limit > 1 ? limit / 2 : limit;
 }
 
 /* The first one waiting that flies in less than half of the lane; where all have their half and an
  * odd place is left, the first one. */
-static struct turn *next_turn(const struct lane *lane)
+static struct turn *next_turn(const struct lane *lane, int64_t now_ms)
 {
     struct turn *turn, *first = NULL;
 
@@ -125,7 +136,7 @@ static struct turn *next_turn(const struct lane *lane)
 
         if (!question)
             continue;
-        if (turn->n_flying < lane_limit(question->try.account) / 2)
+        if (turn->n_flying < lane_limit(lane, question->try.account, now_ms) / 2)
             return turn;
         if (!first)
             first = turn;
@@ -147,12 +158,13 @@ static enum token_state lane_token(struct fetch *fetch, struct lane *lane,
 /* Let one that waits go. Returns false when none may. */
 static bool lane_advance(struct fetch *fetch, struct lane *lane, int64_t now_ms)
 {
-    struct turn *turn = next_turn(lane);
+    struct turn *turn = next_turn(lane, now_ms);
     struct question *question = turn ? TAILQ_FIRST(&turn->queue) : NULL;
     const struct account *account = question ? question->try.account : NULL;
     enum token_state token;
 
-    if (!question || lane->n_flying >= lane_limit(account) || now_ms < lane->resume_ms)
+    if (!question || lane->n_flying >= lane_limit(lane, account, now_ms) ||
+        now_ms < lane->resume_ms)
         return false;
     token = lane_token(fetch, lane, account, now_ms);
     if (token == TOKEN_PENDING)

@@ -545,6 +545,32 @@ static void fetch_keeps_to_the_concurrency(void **state)
     bench_free(bench);
 }
 
+/* A store that was asked too much is asked half as much for a while; one that was slow is not. */
+static void fetch_slows_down_for_a_quota(void **state)
+{
+    static const struct {
+        struct fake_reply script[2];
+        size_t at_once;
+    } cases[] = {
+        {{{.status = 429}, {.body = "{}", .delay_ms = 20}}, 2},
+        {{{.status = 408}, {.body = "{}", .delay_ms = 20}}, 5},
+    };
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+        struct bench *bench =
+            bench_create(fake_store_create(cases[k].script, 2), "'maxConcurrentRequests':5," FAST);
+
+        row("%d", cases[k].script[0].status);
+        assert_int_equal(200, run_one(bench)->response.status);
+        for (size_t i = 0; i < 20; i++)
+            submit(bench);
+        wait_for(bench, 21);
+        assert_int_equal(cases[k].at_once, fake_store_max_at_once(bench->store));
+        bench_free(bench);
+    }
+}
+
 static void fetch_serves_in_order_of_arrival(void **state)
 {
     static const struct fake_reply script[] = {{.body = "{}"}};
@@ -1223,6 +1249,7 @@ int main(void)
         cmocka_unit_test(fetch_can_be_cancelled),
         cmocka_unit_test(fetch_stops_at_once),
         cmocka_unit_test(fetch_keeps_to_the_concurrency),
+        cmocka_unit_test(fetch_slows_down_for_a_quota),
         cmocka_unit_test(fetch_serves_in_order_of_arrival),
         cmocka_unit_test(fetch_accounts_do_not_wait_for_each_other),
         cmocka_unit_test(fetch_breaker_spares_a_dead_store),

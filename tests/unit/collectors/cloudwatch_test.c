@@ -506,38 +506,51 @@ static void cloudwatch_names_page_by_page(void **state)
 }
 
 /* The window starts at 2026-01-01T00:00:00Z, 1767225600 s. */
-static void cloudwatch_caution_says_what_is_not_kept(void **state)
+static void cloudwatch_cautions(void **state)
 {
+#define LATE(s)                                                                                    \
+    "CloudWatch may lack points of the last " s " seconds, and the window ends later than that; "  \
+    "end it earlier, or judge later"
     static const struct {
         const char *name;
         int step_s;
-        int64_t age_s;
+        int64_t age_s;       /* of the window's start; it lasts 600 s */
         const char *caution; /* NULL: there is no reason for one */
+        const char *account;
     } cases[] = {
-        {"of this hour", 10, 3 * 3600, NULL},
+        {"not over yet", 60, 300, LATE("180"), ACCOUNT},
+        {"just over", 60, 600 + 179, LATE("180"), ACCOUNT},
+        {"over for long enough", 60, 600 + 180, NULL, ACCOUNT},
+        {"over for less than the account says", 60, 600 + 180, LATE("900"),
+         "{'region':'us-east-1','settleSeconds':900}"},
+        {"at once, for an account in no need to wait", 60, 600, NULL,
+         "{'region':'us-east-1','settleSeconds':'0'}"},
+        {"of this hour", 10, 3 * 3600, NULL, ACCOUNT},
         {"seconds of this morning", 10, 3 * 3600 + 1,
-         "CloudWatch period 10 has no data older than 3 hours; use 60"},
-        {"minutes of this morning", 60, 86400, NULL},
-        {"minutes of two weeks ago", 60, 15 * 86400, NULL},
+         "CloudWatch period 10 has no data older than 3 hours; use 60", ACCOUNT},
+        {"minutes of this morning", 60, 86400, NULL, ACCOUNT},
+        {"minutes of two weeks ago", 60, 15 * 86400, NULL, ACCOUNT},
         {"minutes of a month ago", 60, 30 * 86400,
-         "CloudWatch period 60 has no data older than 15 days; use 300"},
-        {"five minutes of a month ago", 300, 30 * 86400, NULL},
+         "CloudWatch period 60 has no data older than 15 days; use 300", ACCOUNT},
+        {"five minutes of a month ago", 300, 30 * 86400, NULL, ACCOUNT},
         {"five minutes of a season ago", 300, 90 * 86400,
-         "CloudWatch period 300 has no data older than 63 days; use 3600"},
-        {"two hours of a season ago", 7200, 90 * 86400, NULL},
-        {"two years ago", 3600, 730 * 86400, "CloudWatch keeps no data for longer than 455 days"},
+         "CloudWatch period 300 has no data older than 63 days; use 3600", ACCOUNT},
+        {"two hours of a season ago", 7200, 90 * 86400, NULL, ACCOUNT},
+        {"two years ago", 3600, 730 * 86400, "CloudWatch keeps no data for longer than 455 days",
+         ACCOUNT},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct subject s = subject_of_text("cloudwatch", ACCOUNT, TEN_MINUTES);
+        struct subject s = subject_of_text("cloudwatch", cases[i].account, TEN_MINUTES);
         const char *text = NULL, *got;
 
         row("%s", cases[i].name);
         s.query.scope.step_s = cases[i].step_s;
         assert_int_equal(ERR_OK,
                          subject_query_text(&s, "{'namespace':'N','metricName':'M'}", &text));
-        got = s.type->caution(&s.query, text, (1767225600 + cases[i].age_s) * 1000, s.arena);
+        got = s.type->caution(s.account, &s.query, text, (1767225600 + cases[i].age_s) * 1000,
+                              s.arena);
         assert_string_equal(cases[i].caution ? cases[i].caution : "none", got ? got : "none");
         subject_free(&s);
     }
@@ -558,7 +571,7 @@ int main(void)
         cmocka_unit_test(cloudwatch_unfinished_replies_are_asked_for_again),
         cmocka_unit_test(cloudwatch_names),
         cmocka_unit_test(cloudwatch_names_page_by_page),
-        cmocka_unit_test(cloudwatch_caution_says_what_is_not_kept),
+        cmocka_unit_test(cloudwatch_cautions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
