@@ -98,6 +98,22 @@ static bool covers(const struct metric_pair *exposure, const struct metric_pair 
     return true;
 }
 
+/* How often an event happened in one minute: as given, or a share of the requests. */
+static bool count_of(const struct test_input *input, double value, double requests, double *out,
+                     struct test_report *report)
+{
+    bool is_share = input->policy->options.metric_type == TYPE_ERROR_RATE;
+
+    *out = is_share ? round(value * requests) : value;
+    if (is_share && !(value >= 0 && value <= 1))
+        return refuse(report, DECISION_ERROR,
+                      "an error rate is a share from 0 to 1, and a value is not; rescale the "
+                      "query, or set metricType to \"counter\"");
+    return value >= 0 || refuse(report, DECISION_ERROR,
+                                "a count is below 0; counts per interval are needed, such as "
+                                "those of increase() in Prometheus");
+}
+
 /* Minutes with traffic on both sides; those without say nothing about rates. */
 static bool gather_counts(const struct test_input *input, struct arena *scratch,
                           struct minutes *out, struct test_report *report)
@@ -109,6 +125,10 @@ static bool gather_counts(const struct test_input *input, struct arena *scratch,
 
     for (size_t k = 0; k < ARRAY_LEN(kept); k++)
         kept[k] = arena_array(scratch, double, x->n);
+    if (!input->exposure && input->policy->options.metric_type == TYPE_ERROR_RATE)
+        return refuse(report, DECISION_ERROR,
+                      "the metricType \"errorRate\" needs exposureMetric, the requests of each "
+                      "interval; without them leave out metricType, for ranks");
     if (input->exposure && !covers(input->exposure, input->pair))
         return refuse(report, DECISION_NO_DATA,
                       "the exposure metric does not cover the same minutes");
@@ -116,18 +136,15 @@ static bool gather_counts(const struct test_input *input, struct arena *scratch,
         size_t at = arms->index[SIDE_EXPERIMENT][i];
         double r = 1, s = 1;
 
-        if (x->values[i] < 0 || y->values[i] < 0)
-            return refuse(report, DECISION_NO_DATA,
-                          "a count is below 0; counts per interval are needed, such as those of "
-                          "increase() in Prometheus");
         if (input->exposure) {
             r = exposure_at(&input->exposure->sides[SIDE_EXPERIMENT], at);
             s = exposure_at(&input->exposure->sides[SIDE_CONTROL], at);
         }
         if (!(r > 0 && s > 0 && isfinite(r) && isfinite(s)))
             continue;
-        kept[0][out->n] = x->values[i];
-        kept[1][out->n] = y->values[i];
+        if (!count_of(input, x->values[i], r, &kept[0][out->n], report) ||
+            !count_of(input, y->values[i], s, &kept[1][out->n], report))
+            return false;
         kept[2][out->n] = r;
         kept[3][out->n] = s;
         index[out->n++] = at;

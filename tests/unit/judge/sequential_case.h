@@ -127,7 +127,7 @@ static inline struct metric_policy policy_of_counts(enum direction direction,
 {
     struct metric_policy policy = policy_for(direction);
 
-    policy.options.metric_type = TYPE_ERROR_RATE;
+    policy.options.metric_type = TYPE_COUNTER;
     policy.options.model = model;
     return policy;
 }
@@ -160,7 +160,7 @@ static inline struct metric_policy procedures(size_t i, const char **out_method,
         {"poisson-mixture", TYPE_COUNTER, METHOD_DEFAULT, MODEL_POISSON, 0, 1},
         {"poisson-mixture", TYPE_COUNTER, METHOD_DEFAULT, MODEL_POISSON, 0, 1.1},
         {"poisson-mixture-tempered", TYPE_COUNTER, METHOD_DEFAULT, MODEL_TEMPERED, 0, 1},
-        {"bernoulli-mixture", TYPE_ERROR_RATE, METHOD_DEFAULT, MODEL_BERNOULLI, 0, 1},
+        {"bernoulli-mixture", TYPE_COUNTER, METHOD_DEFAULT, MODEL_BERNOULLI, 0, 1},
         {"betting-rank", TYPE_GAUGE, METHOD_DEFAULT, 0, ASSUME_EXCHANGEABLE, 1},
         {"betting-rank", TYPE_COUNTER, METHOD_DEFAULT, 0, ASSUME_EXCHANGEABLE, 1.05},
     };
@@ -171,7 +171,7 @@ static inline struct metric_policy procedures(size_t i, const char **out_method,
         return policy;
     }
     *out_method = rows[i].method;
-    *out_is_count = rows[i].type == TYPE_COUNTER || rows[i].type == TYPE_ERROR_RATE;
+    *out_is_count = rows[i].type == TYPE_COUNTER;
     policy.options.metric_type = rows[i].type;
     policy.options.method = rows[i].how;
     policy.options.model = rows[i].model;

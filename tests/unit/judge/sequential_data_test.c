@@ -39,6 +39,42 @@ static void exposure_is_what_errors_are_compared_by(void **state)
     }
 }
 
+/* An error rate is a share of the requests: the same as the count of errors. */
+static void shares_are_counts_of_requests(void **state)
+{
+    struct noise noise = {24};
+    double c[60], d[60], r[60], s[60], x[60], y[60];
+    struct metric_policy policy = policy_of_counts(DIRECTION_INCREASE, MODEL_POISSON);
+    struct run of_counts, of_shares;
+
+    (void)state;
+    counts(&noise, 9, 60, c);
+    counts(&noise, 20, 60, d);
+    for (size_t i = 0; i < 60; i++) {
+        r[i] = 300 + floor(99 * uniform(&noise));
+        s[i] = 2700 + floor(99 * uniform(&noise));
+        x[i] = c[i] / r[i];
+        y[i] = d[i] / s[i];
+    }
+    of_counts = judge_rates(c, d, r, s, 60, policy);
+    policy.options.metric_type = TYPE_ERROR_RATE;
+    of_shares = judge_rates(x, y, r, s, 60, policy);
+    assert_int_equal(CLASS_HIGH, of_shares.metric->classification);
+    assert_int_equal(60, of_shares.sequential->n_looks);
+    same_looks(&of_shares, &of_counts);
+    arena_free(of_counts.arena);
+    arena_free(of_shares.arena);
+    of_shares = judge_one(x, y, 60, policy);
+    assert_int_equal(CLASS_ERROR, of_shares.metric->classification);
+    assert_non_null(strstr(of_shares.metric->reason, "needs exposureMetric"));
+    arena_free(of_shares.arena);
+    x[59] = 1.5;
+    of_shares = judge_rates(x, y, r, s, 60, policy);
+    assert_int_equal(CLASS_ERROR, of_shares.metric->classification);
+    assert_non_null(strstr(of_shares.metric->reason, "a share from 0 to 1"));
+    arena_free(of_shares.arena);
+}
+
 static void buckets_of_a_histogram_are_one_test(void **state)
 {
     enum { N_BUCKETS = 5, N = 40, REQUESTS = 200 };
@@ -296,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exposure_is_what_errors_are_compared_by),
+        cmocka_unit_test(shares_are_counts_of_requests),
         cmocka_unit_test(buckets_of_a_histogram_are_one_test),
         cmocka_unit_test(what_cannot_be_judged_says_so),
         cmocka_unit_test(the_unit_of_a_metric_does_not_matter),
