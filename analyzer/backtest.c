@@ -129,6 +129,16 @@ static void find_standard(const struct metric_result *result, struct finding *ou
         out->limit_low = isnan(result->effect_size) ? -INFINITY : result->effect_size;
 }
 
+/* Its statistic is an effect over its standard error: Student's t or a normal z. Others, and
+ * evidence over time, are nothing that a factor would set right. */
+static bool has_standard_error(const struct test_report *report)
+{
+    char initial = report->statistic_name ? report->statistic_name[0] : '\0';
+
+    return !report->sequential.looks &&
+           (report->df > STUDENT_HAS_VARIANCE || initial == 'z' || initial == 'Z');
+}
+
 static struct finding find(const struct metric_result *result)
 {
     const struct test_report *report = result->report;
@@ -148,7 +158,7 @@ static struct finding find(const struct metric_result *result)
         out.mde = report->minimum_detectable_effect;
         out.phi = report->phi;
         out.n_eff = report->n_eff;
-        if (!report->sequential.looks) { /* evidence has no standard error to calibrate */
+        if (has_standard_error(report)) {
             out.statistic = report->statistic;
             out.df = report->df;
         }
@@ -380,11 +390,12 @@ void backtest_canary(const struct backtest *backtest, size_t judge, struct arena
         n_not_pass += verdict != VERDICT_PASS;
     }
     qsort(mde, n_mde, sizeof(*mde), compare_doubles);
-    *out = (struct canary_backtest){.below_pass = window_share_of(n_not_pass, n_windows, n_apart),
-                                    .below_marginal = window_share_of(n_fail, n_windows, n_apart),
-                                    .alarms = window_share_of(n_hits, n_judged, n_apart * n_metrics),
-                                    .alpha = n_metrics ? alpha / (double)n_metrics : NAN,
-                                    .mde_percent = median_of(mde, n_mde)};
+    *out =
+        (struct canary_backtest){.below_pass = window_share_of(n_not_pass, n_windows, n_apart),
+                                 .below_marginal = window_share_of(n_fail, n_windows, n_apart),
+                                 .alarms = window_share_of(n_hits, n_judged, n_apart * n_metrics),
+                                 .alpha = n_metrics ? alpha / (double)n_metrics : NAN,
+                                 .mde_percent = median_of(mde, n_mde)};
     out->is_sound = out->alarms.lower <= SOUND_FACTOR * out->alpha;
 }
 
