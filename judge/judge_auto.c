@@ -1,7 +1,7 @@
 /* Picks the judge that fits a metric, by its metricType; the report's method says what it was.
  *
  * gauge, latency        RobustRank-v1.0
- * counter               Rate-v1.0; RobustRank-v1.0 when the values are no whole numbers
+ * counter               Rate-v1.0; RobustRank-v1.0 when the values are no counts
  * errorRate             Rate-v1.0 with an exposure metric, else RobustRank-v1.0
  * histogram             Distribution-v1.0
  *
@@ -10,24 +10,16 @@
 
 extern const struct judge_type judge_robust_rank, judge_rate, judge_distribution;
 
-static bool are_counts(const struct arms *arms)
-{
-    for (int side = 0; side < N_SIDES; side++)
-        for (size_t i = 0; i < arms->sides[side].n; i++)
-            if (!measure_is_count(arms->sides[side].values[i]))
-                return false;
-    return true;
-}
-
 static const struct judge_type *pick(const struct test_input *input, struct test_report *out)
 {
     switch (input->policy->options.metric_type) {
     case TYPE_COUNTER:
-        if (are_counts(input->arms))
+        if (measure_counts(input->arms) != COUNTS_NONE)
             return &judge_rate;
-        test_report_warn(out, "noCounts",
-                         "the values of this counter are no whole numbers and were compared as a "
-                         "gauge; round them in the query to have them compared as counts");
+        test_report_warn(
+            out, "noCounts",
+            "the values of this counter are no numbers of events and were compared as a "
+            "gauge; query them per interval, in Prometheus with increase()");
         return &judge_robust_rank;
     case TYPE_ERROR_RATE:
         return input->exposure ? &judge_rate : &judge_robust_rank;

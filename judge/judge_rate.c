@@ -2,12 +2,14 @@
  * another one? A Poisson test knows how much counts vary by themselves, and so finds what a test of
  * minute values cannot; a canary with a tenth of the traffic is no trouble to it.
  *
- * model default    given the sum of both sides, the experiment's count is binomial (mid-p). The
- *                  scatter over the minutes says whether that holds: a dispersion c up to 1.5
- * widens it by sqrt(c), above that the long-run variance of the log ratios takes over model poisson
- * without looking at the dispersion model tempered   widened by sqrt(c), however large c is model
- * har        the long-run variance of log((errors + 1/2) / exposure), always model bernoulli  two
- * proportions, for errors among requests where errors are frequent
+ * The model says how counts scatter:
+ *
+ *   default    given the sum of both sides, the experiment's count is binomial (mid-p); up to a
+ *              dispersion c of 1.5 over the minutes widened by sqrt(c), above it as `har`
+ *   poisson    without a look at the dispersion
+ *   tempered   widened by sqrt(c), however large c is
+ *   har        the long-run variance of log((errors + 1/2) / exposure)
+ *   bernoulli  two proportions, for errors among requests where errors are frequent
  *
  * Source: Przyborowski and Wilenski 1940, Lancaster 1961 (mid-p); Newcombe 1998, Donner and Zou
  * 2012 (interval of a ratio of proportions from two Wilson intervals). */
@@ -83,13 +85,24 @@ static bool count_of(double value, double exposure, const struct metric_policy *
                                    value));
     }
     *out = round(value);
-    return measure_is_count(value) ||
-           refuse(report, DECISION_ERROR,
-                  arena_printf(arena,
-                               "counts are whole numbers from 0, and one value is %g; round it in "
-                               "the query, set metricType to \"errorRate\" if it is a share, or "
-                               "take RobustRank-v1.0",
-                               value));
+    return true;
+}
+
+static bool may_count(const struct test_input *input, struct test_report *out)
+{
+    enum measure_counts counts = input->policy->options.metric_type == TYPE_ERROR_RATE
+                                     ? COUNTS_WHOLE
+                                     : measure_counts(input->arms);
+
+    if (counts == COUNTS_ROUNDED)
+        test_report_warn(out, "roundedCounts",
+                         "the counts have fractions, as a store's extrapolation makes them, and "
+                         "were rounded");
+    return counts != COUNTS_NONE ||
+           refuse(out, DECISION_ERROR,
+                  "the values are no numbers of events; query them per interval (in Prometheus "
+                  "with increase()), set metricType to \"errorRate\" if they are a share, or take "
+                  "RobustRank-v1.0");
 }
 
 static bool may_align(const struct test_input *input, struct arena *arena, struct test_report *out)
@@ -532,7 +545,7 @@ static void rate_judge_test(const struct test_input *input, struct arena *scratc
     struct effect ratio, difference;
     rate_procedure procedure;
 
-    if (!measure_is_testable(input, out) || !may_align(input, arena, out))
+    if (!measure_is_testable(input, out) || !may_align(input, arena, out) || !may_count(input, out))
         return;
     if (!input->exposure && input->policy->options.metric_type == TYPE_ERROR_RATE) {
         refuse(out, DECISION_ERROR,

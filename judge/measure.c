@@ -9,7 +9,8 @@
 #include <math.h>
 
 #define DRIFT_LEVEL 0.01
-#define COUNT_SLACK 1e-9 /* of a value that is a count but for its rounding */
+#define COUNT_SLACK 1e-9  /* of a value that is a count but for its rounding */
+#define COUNTS_MOVED 0.25 /* of all events */
 #define LJUNG_BOX_LAG 10u
 #define SECONDS_PER_MINUTE 60.0
 
@@ -150,10 +151,20 @@ void measure_refuse_ratio(struct test_report *out)
                   "effectSize.measure to \"shift\"";
 }
 
-bool measure_is_count(double value)
+enum measure_counts measure_counts(const struct arms *arms)
 {
-    return value >= 0 && value <= MEASURE_LARGEST_COUNT &&
-           fabs(value - round(value)) <= COUNT_SLACK * fmax(1, value);
+    double total = 0, moved = 0;
+
+    for (int side = 0; side < N_SIDES; side++)
+        for (size_t i = 0; i < arms->sides[side].n; i++) {
+            double value = arms->sides[side].values[i], rest = fabs(value - round(value));
+
+            if (!(value >= 0 && value <= MEASURE_LARGEST_COUNT))
+                return COUNTS_NONE;
+            total += value;
+            moved += rest > COUNT_SLACK * fmax(1, value) ? rest : 0;
+        }
+    return moved == 0 ? COUNTS_WHOLE : moved <= COUNTS_MOVED * total ? COUNTS_ROUNDED : COUNTS_NONE;
 }
 
 double measure_informative_points(size_t n, double phi)

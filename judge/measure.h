@@ -54,10 +54,13 @@ bool measure_has_points(size_t least, bool is_independent, struct arena *arena,
 /* Ratios ask for a control above 0: `out` is "no data" where margins need one and there is none. */
 void measure_refuse_ratio(struct test_report *out);
 
-/* A whole number of events, give or take the rounding of a query; beyond the largest, doubles are
- * no counts any more. */
-#define MEASURE_LARGEST_COUNT 0x1p53
-bool measure_is_count(double value);
+#define MEASURE_LARGEST_COUNT 0x1p53 /* beyond that doubles are no counts any more */
+
+/* Are the values numbers of events? Stores extrapolate: an event is 1.07 of Prometheus' increase().
+ * Rounding mends that as long as it moves no more than a quarter of all events; a rate per second
+ * is another matter. */
+enum measure_counts { COUNTS_WHOLE = 0, COUNTS_ROUNDED, COUNTS_NONE };
+enum measure_counts measure_counts(const struct arms *arms);
 
 /* What n points of an AR(1) series with this autocorrelation are worth. */
 double measure_informative_points(size_t n, double phi);

@@ -141,9 +141,17 @@ def test_rates_without_requests_warn():
 
 
 def test_fractions_are_no_counts():
-    (result,) = judged(case("Rate-v1.0", [SLOWER]))
+    (result,) = judged(case("Rate-v1.0", [pair("errors", [0.3] * MINUTES, [0.2, 0.4] * (MINUTES // 2))]))
     assert result["classification"] == "Error"
-    assert "whole numbers" in result["classificationReason"]
+    assert "numbers of events" in result["classificationReason"]
+
+
+def test_extrapolated_counts_are_rounded():
+    extrapolated = [1.07 * value for value in counts(1, 3)]
+    (result,) = judged(case("Rate-v1.0", [pair("errors", [0.0] * MINUTES, extrapolated)]))
+    warnings = result["resultMetadata"]["judge"]["warnings"]
+    assert result["classification"] == "High"
+    assert "roundedCounts" in [warning["code"] for warning in warnings]
 
 
 def test_a_method_of_another_judge():

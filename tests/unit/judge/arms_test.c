@@ -353,7 +353,7 @@ static void points_that_are_compared(void **state)
         struct error err = {0};
         struct arms got;
 
-        row(cases[i].name);
+        row("%s", cases[i].name);
         assert_int_equal(arms_prepare(&pair, &policy, arena, &got, &err), ERR_OK);
         assert_int_equal(cases[i].is_paired, got.is_paired);
         assert_int_equal(cases[i].n_nan, got.n_removed_nan);

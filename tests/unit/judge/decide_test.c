@@ -71,7 +71,7 @@ static void one_metric(void **state)
         struct metric_result result = {.pair = &pair};
         struct metric_policy policy = policy_default();
 
-        row(cases[i].name);
+        row("%s", cases[i].name);
         policy.direction = cases[i].direction;
         policy.allowed_increase = cases[i].allowed_increase;
         policy.allowed_decrease = cases[i].allowed_decrease;
@@ -129,7 +129,7 @@ static void several_metrics(void **state)
         struct metric_result results[4];
         struct metric_policy policies[4];
 
-        row(families[i].name);
+        row("%s", families[i].name);
         for (size_t k = 0; k < 4; k++) {
             report[k] = report_of(p[k] / 2, 1 - p[k] / 2, 0.9, 1.2);
             reports[k] = &report[k];

@@ -41,20 +41,20 @@ static const struct {
     {"no experiment", SHAPE_RANDOM, SHAPE_RANDOM, 0, N, 0, NODATA, NODATA},
     {"no control", SHAPE_RANDOM, SHAPE_RANDOM, N, 0, 0, NODATA, NODATA},
     {"only gaps", SHAPE_NOTHING, SHAPE_RANDOM, N, N, 0, NODATA, NODATA},
-    {"one point", SHAPE_RANDOM, SHAPE_RANDOM, 1, 1, 5, NODATA, ERROR},
-    {"two points", SHAPE_RANDOM, SHAPE_RANDOM, 2, 2, 5, NODATA, ERROR},
+    {"one point", SHAPE_RANDOM, SHAPE_RANDOM, 1, 1, 5, NODATA, PASS},
+    {"two points", SHAPE_RANDOM, SHAPE_RANDOM, 2, 2, 5, NODATA, PASS},
     {"one count", SHAPE_COUNTS, SHAPE_ZEROS, 1, 1, 0, NODATA, PASS},
-    {"one against many", SHAPE_RANDOM, SHAPE_RANDOM, 1, N, 0, NODATA, ERROR},
+    {"one against many", SHAPE_RANDOM, SHAPE_RANDOM, 1, N, 0, NODATA, ANY},
     {"equal constants", SHAPE_CONSTANT, SHAPE_CONSTANT, N, N, 0, PASS, PASS},
     {"constants apart", SHAPE_CONSTANT, SHAPE_CONSTANT, N, N, 5, HIGH | PASS, HIGH},
     {"constants apart the other way", SHAPE_CONSTANT, SHAPE_CONSTANT, N, N, -5, LOW | PASS, LOW},
-    {"experiment constant", SHAPE_CONSTANT, SHAPE_RANDOM, N, N, 0, ANY, ERROR},
-    {"control constant", SHAPE_RANDOM, SHAPE_CONSTANT, N, N, 0, ANY, ERROR},
-    {"no overlap", SHAPE_RANDOM, SHAPE_RANDOM, N, N, 1000, HIGH, ERROR},
+    {"experiment constant", SHAPE_CONSTANT, SHAPE_RANDOM, N, N, 0, ANY, LOW},
+    {"control constant", SHAPE_RANDOM, SHAPE_CONSTANT, N, N, 0, ANY, HIGH},
+    {"no overlap", SHAPE_RANDOM, SHAPE_RANDOM, N, N, 1000, HIGH, HIGH},
     {"no overlap, lengths differ", SHAPE_RANDOM, SHAPE_RANDOM, N, N + 7, -1000, LOW, ERROR},
     {"zeros of both signs", SHAPE_SIGNED_ZEROS, SHAPE_ZEROS, N, N, 0, PASS, PASS},
-    {"infinities", SHAPE_INFINITE, SHAPE_INFINITE, N, N, 0, PASS, ERROR},
-    {"gaps", SHAPE_GAPS, SHAPE_GAPS, N, N, 0, PASS, ERROR},
+    {"infinities", SHAPE_INFINITE, SHAPE_INFINITE, N, N, 0, PASS, PASS},
+    {"gaps", SHAPE_GAPS, SHAPE_GAPS, N, N, 0, PASS, PASS},
     {"subnormal", SHAPE_SUBNORMAL, SHAPE_SUBNORMAL, N, N, 0, PASS, PASS | ERROR},
     {"1e300", SHAPE_HUGE, SHAPE_HUGE, N, N, 0, PASS, ERROR},
     {"the largest doubles", SHAPE_LARGEST, SHAPE_LARGEST, N, N, 0, PASS | ERROR, ERROR},
@@ -63,7 +63,7 @@ static const struct {
     {"counts on one side", SHAPE_COUNTS, SHAPE_ZEROS, N, N, 0, HIGH, HIGH},
     {"counts on the other side", SHAPE_ZEROS, SHAPE_COUNTS, N, N, 0, LOW, LOW},
     {"counts", SHAPE_COUNTS, SHAPE_COUNTS, N, N, 0, PASS, PASS},
-    {"many points", SHAPE_RANDOM, SHAPE_RANDOM, N_LONG, N_LONG, 0, PASS, ERROR},
+    {"many points", SHAPE_RANDOM, SHAPE_RANDOM, N_LONG, N_LONG, 0, PASS, PASS},
     {"many counts", SHAPE_COUNTS, SHAPE_COUNTS, N_LONG, N_LONG, 0, PASS, PASS},
 };
 
@@ -211,7 +211,7 @@ static void infinities_are_named(void **state)
         uint64_t seed = 5;
         struct story story = {.n = N, .m = N, .policy = policy_default()};
 
-        row(names[i]);
+        row("%s", names[i]);
         story.x = values_of(SHAPE_INFINITE, N, 0, &seed, arena);
         story.y = values_of(SHAPE_RANDOM, N, 0, &seed, arena);
         assert_true(has_warning(judge_story(names[i], &story, arena)->report, "infiniteValues"));

@@ -18,7 +18,7 @@ static const struct {
     {"latency, ks is not of ranks", TYPE_LATENCY, METHOD_KS, false, false, "rank-har-paired", NULL},
     {"counter", TYPE_COUNTER, METHOD_DEFAULT, true, false, "poisson-quasi", "noExposure"},
     {"counter of requests", TYPE_COUNTER, METHOD_DEFAULT, true, true, "poisson-quasi", NULL},
-    {"counter in fractions", TYPE_COUNTER, METHOD_DEFAULT, false, false, "rank-har-paired",
+    {"counter per second", TYPE_COUNTER, METHOD_DEFAULT, false, false, "rank-har-paired",
      "noCounts"},
     {"error rate", TYPE_ERROR_RATE, METHOD_DEFAULT, false, false, "rank-har-paired", NULL},
     {"histogram", TYPE_HISTOGRAM, METHOD_DEFAULT, false, false, "anderson-darling", NULL},
@@ -33,17 +33,21 @@ static void a_metric_gets_its_judge(void **state)
         uint64_t seed = 8;
         bool has_counts = cases[i].has_counts;
         struct story story = {
-            .x = has_counts ? counts_of(N, 4, &seed, arena) : series_of(N, 100, 9, 0, &seed, arena),
-            .y = has_counts ? counts_of(N, 4, &seed, arena) : series_of(N, 100, 9, 0, &seed, arena),
+            .x = has_counts ? counts_of(N, 4, &seed, arena) : series_of(N, 9, 0.2, 0, &seed, arena),
+            .y = has_counts ? counts_of(N, 4, &seed, arena) : series_of(N, 9, 0.2, 0, &seed, arena),
             .n = N,
             .m = N,
             .policy = policy_default()};
         const struct test_report *report;
 
-        row(cases[i].name);
+        row("%s", cases[i].name);
         if (cases[i].has_exposure) {
             story.exposure_x = constants(N, 1000, arena);
             story.exposure_y = constants(N, 1000, arena);
+        }
+        if (cases[i].type == TYPE_COUNTER && !has_counts) { /* rates per second */
+            story.x = constants(N, 0.4, arena);
+            story.y = constants(N, 0.3, arena);
         }
         story.policy.options.metric_type = cases[i].type;
         story.policy.options.method = cases[i].method;

@@ -47,7 +47,7 @@ static void spreads_have_a_side(void **state)
         struct arena *arena = arena_create();
         struct story story = spread(cases[i].of_x, cases[i].of_y, arena);
 
-        row(cases[i].name);
+        row("%s", cases[i].name);
         story.policy.direction = cases[i].direction;
         story.policy.options.method = cases[i].method;
         assert_int_equal(judge_story(DISTRIBUTION, &story, arena)->classification, cases[i].want);

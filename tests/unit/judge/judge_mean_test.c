@@ -42,7 +42,7 @@ static void methods_agree_about_margins(void **state)
         struct story story = tenth_higher(arena);
         const struct metric_result *result;
 
-        row(methods[i].name);
+        row("%s", methods[i].name);
         story.policy.direction = DIRECTION_INCREASE;
         story.policy.options.method = methods[i].method;
         story.policy.options.is_independent = methods[i].is_independent;

@@ -109,8 +109,12 @@ static const struct {
     enum effect_measure measure;
     const char *says; /* NULL: it can be judged */
 } refusals[] = {
-    {"half an event", 0.5, TYPE_COUNTER, MODEL_DEFAULT, false, EFFECT_MEAN_RATIO, "whole numbers"},
-    {"less than none", -1, TYPE_COUNTER, MODEL_DEFAULT, false, EFFECT_MEAN_RATIO, "whole numbers"},
+    {"half an event", 0.5, TYPE_COUNTER, MODEL_DEFAULT, false, EFFECT_MEAN_RATIO,
+     "numbers of events"},
+    {"less than none", -1, TYPE_COUNTER, MODEL_DEFAULT, false, EFFECT_MEAN_RATIO,
+     "numbers of events"},
+    {"extrapolated", 1.07, TYPE_COUNTER, MODEL_DEFAULT, false, EFFECT_MEAN_RATIO, NULL},
+    {"per second", 0.2, TYPE_COUNTER, MODEL_DEFAULT, false, EFFECT_MEAN_RATIO, "numbers of events"},
     {"rounded", 3 + 1e-10, TYPE_COUNTER, MODEL_DEFAULT, false, EFFECT_MEAN_RATIO, NULL},
     {"rate without requests", 0.1, TYPE_ERROR_RATE, MODEL_DEFAULT, false, EFFECT_MEAN_RATIO,
      "needs exposureMetric"},
@@ -139,7 +143,7 @@ static void what_cannot_be_counted_is_said(void **state)
                               .policy = policy_default()};
         const struct metric_result *result;
 
-        row(refusals[i].name);
+        row("%s", refusals[i].name);
         if (refusals[i].has_exposure) {
             story.exposure_x = constants(N, 100, arena);
             story.exposure_y = constants(N, 100, arena);

@@ -40,7 +40,7 @@ static void methods_agree_about_margins(void **state)
         struct story story = tenth_higher(arena);
         const struct metric_result *result;
 
-        row(methods[i].name);
+        row("%s", methods[i].name);
         story.policy.direction = DIRECTION_INCREASE;
         story.policy.options.method = methods[i].method;
         story.policy.options.is_independent = methods[i].is_independent;
@@ -97,7 +97,7 @@ static void scales_of_margins(void **state)
         struct story story = tenth_higher(arena), turned;
         const struct metric_result *result;
 
-        row(scales[i].reports);
+        row("%s", scales[i].reports);
         story.policy.effect_measure = scales[i].measure;
         story.policy.allowed_increase = scales[i].high;
         story.policy.allowed_decrease = scales[i].low;

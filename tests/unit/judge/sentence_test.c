@@ -198,7 +198,7 @@ static void sentences(void **state)
                                        .is_critical = cases[i].is_critical};
         struct metric_policy policy = policy_default();
 
-        row(cases[i].name);
+        row("%s", cases[i].name);
         if (cases[i].effect.unit == UNIT_METRIC && cases[i].allowed_decrease < 0)
             policy.effect_measure = EFFECT_SHIFT;
         policy.direction = cases[i].direction;
