@@ -96,6 +96,9 @@ static const struct {
      "Execution request must contain thresholds"},
     {"{\"judge\":{\"name\":\"Solomon\"},\"metrics\":[" METRIC("") "]}", REQUEST,
      "Unable to resolve canary judge 'Solomon'."},
+    {"{\"judge\":{\"name\":\"RemoteJudge-v1.0\"},\"metrics\":[" METRIC("") "]}", REQUEST,
+     "Unable to resolve canary judge 'RemoteJudge-v1.0'. It needs kayenta.remoteJudge.enabled and "
+     "kayenta.remoteJudge.endpoint.baseUrl in the settings."},
     {CONFIG,
      "{\"scopes\":{\"default\":" PAIR(
          "\"step\":60") "},\"thresholds\":{\"pass\":9,\"marginal\":7}}",

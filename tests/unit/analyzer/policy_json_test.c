@@ -2,6 +2,7 @@
  * fixtures/golden/judge-public.jsonl.gz. */
 #include "analyzer/codec/policy_json.h"
 
+#include "analyzer/remote_judge.h"
 #include "base/json.h"
 #include "tests/support.h"
 
@@ -216,6 +217,7 @@ static void judge_of_config_resolves(void **state)
     static const char *const fine[] = {
         "{}", "{\"judge\": null}", "{\"judge\": {}}", "{\"judge\": {\"name\": null}}",
         "{\"judge\": {\"name\": \"NetflixACAJudge-v1.0\", \"judgeConfigurations\": {}}}"};
+    json_t *remote = parse("{\"judge\": {\"name\": \"RemoteJudge-v1.0\"}}");
     json_t *unknown = parse("{\"judge\": {\"name\": \"nobody\"}}");
     const struct judge_type *got;
     struct error err = {0};
@@ -229,6 +231,10 @@ static void judge_of_config_resolves(void **state)
         assert_string_equal(JUDGE_DEFAULT_NAME, got->name);
         json_decref(config);
     }
+    assert_int_equal(ERR_OK, judge_of_config(remote, &got, &err));
+    assert_true(judge_is_remote(got));
+    assert_string_equal(REMOTE_JUDGE_NAME, got->name);
+    json_decref(remote);
     assert_int_equal(ERR_INVALID, judge_of_config(unknown, &got, &err));
     assert_string_equal("Unable to resolve canary judge 'nobody'.", err.message);
     json_decref(unknown);
