@@ -3,6 +3,7 @@
 #include "analyzer/judgement.h"
 #include "base/instant.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ static struct metric_set mean_of(const struct metric_set_list *sets, size_t firs
         if (sets->sets[s].n_values > longest)
             longest = sets->sets[s].n_values;
     }
+    assert(model); /* the caller has counted them */
     out = *model;
     out.tags = (struct tag_map){0};
     out.n_values = longest;

@@ -10,8 +10,8 @@
 /* A new reference:
  *
  * {"schema", "config", "windows": {"count", "sideBySide", "lengthSeconds", "strideSeconds"},
- *  "metrics": [{"name", "tags", "arms", "muted", "judges": [{"judge", "windows", "noData", "errors", "high",
- *      "low", "falseAlarms": SHARE, "alpha", "level", "minimumDetectableEffect",
+ *  "metrics": [{"name", "tags", "arms", "muted", "judges": [{"judge", "windows", "noData",
+ * "errors", "high", "low", "falseAlarms": SHARE, "alpha", "level", "minimumDetectableEffect",
  *      "minimumDetectableEffectPercent", "phi", "nEff", "proposed": {"allowedIncrease",
  *      "allowedDecrease"}, "calibrationFactor"}]}],
  *  "canary": [{"judge", "belowPass": SHARE, "belowMarginal": SHARE, "falseAlarms": SHARE}],
