@@ -229,8 +229,11 @@ void analyzer_execution_ended(struct execution *execution)
 static enum err_code freeze(const struct stored_execution *execution, struct arena *arena,
                             json_t **out_submission, struct report_frozen *out, struct error *err)
 {
-    if (json_read(execution->submission, &json_limits_document, out_submission, err))
-        return err->code;
+    struct error why = {0};
+
+    if (json_read(execution->submission, &json_limits_document, out_submission, &why))
+        return error_set(err, ERR_STORAGE, "the stored request of \"%s\" cannot be read: %s",
+                         execution->id, why.message);
     *out = report_freeze(execution->id, json_keep(*out_submission, arena), arena);
     return ERR_OK;
 }

@@ -158,9 +158,25 @@ static void say_setting(struct validation *v, const char *file, bool is_error, c
     say(v, file, place, &problem);
 }
 
+struct settings_check {
+    struct validation *validation;
+    const char *file;
+    size_t n_errors;
+};
+
+static void say_problem(void *ctx, bool is_error, const char *text)
+{
+    struct settings_check *check = ctx;
+
+    check->n_errors += is_error;
+    say_setting(check->validation, check->file, is_error, text);
+}
+
 static int check_settings(struct validation *v, const char *file)
 {
-    const struct settings_options wanted = {.paths = &file, .n_paths = 1};
+    struct settings_check check = {.validation = v, .file = file};
+    const struct settings_options wanted = {
+        .paths = &file, .n_paths = 1, .on_problem = say_problem, .ctx = &check};
     struct settings *settings = NULL;
     struct error err = {0};
 
@@ -170,7 +186,8 @@ static int check_settings(struct validation *v, const char *file)
     if (err.code || settings_load_with(&wanted, &settings, &err)) {
         if (err.code == ERR_NOT_FOUND)
             return cli_fail_with(v->self, &err);
-        say_setting(v, file, true, err.message);
+        if (check.n_errors == 0)
+            say_setting(v, file, true, err.message);
         v->has_bad_settings = true;
         return EXIT_PASS;
     }

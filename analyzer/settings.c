@@ -140,6 +140,8 @@ const char *settings_fetch_default(const struct settings *settings, const char *
 static enum err_code read_general(struct settings_tree *tree, struct settings *settings,
                                   struct error *err)
 {
+    enum err_code (*const groups[])(struct settings_tree *, struct settings *, struct error *) = {
+        settings_listen_read, read_log_level, read_store, read_origins, read_fetch_defaults};
     const char *state_dir = getenv("STATE_DIRECTORY"); /* systemd */
     int64_t workers = sysconf(_SC_NPROCESSORS_ONLN);
     bool has_analyses = true;
@@ -148,15 +150,19 @@ static enum err_code read_general(struct settings_tree *tree, struct settings *s
         state_dir && *state_dir ? arena_strdup(tree->arena, state_dir) : DEFAULT_DATA_DIR;
     if (workers < 1 || workers > MAX_DEFAULT_WORKERS)
         workers = workers < 1 ? 1 : MAX_DEFAULT_WORKERS;
-    if (settings_listen_read(tree, settings, err) || read_log_level(tree, settings, err) ||
-        read_store(tree, settings, err) || read_origins(tree, settings, err) ||
-        read_fetch_defaults(tree, settings, err) ||
-        settings_read_count(tree, "analysis.workers", 1, MAX_WORKERS, &workers, err) ||
-        settings_read_flag(tree, "kayenta.disable.metricname.validation",
-                           &settings->metric_names_unchecked, err) ||
-        settings_read_flag(tree, "kayenta.standaloneCanaryAnalysis.enabled", &has_analyses, err) ||
-        settings_read_texts(tree, "http.allowed_hosts", &settings->allowed_hosts,
-                            &settings->n_allowed_hosts, err))
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+        if (groups[i](tree, settings, err) && settings_stops(tree, err))
+            return err->code;
+    if ((settings_read_count(tree, "analysis.workers", 1, MAX_WORKERS, &workers, err) &&
+         settings_stops(tree, err)) ||
+        (settings_read_flag(tree, "kayenta.disable.metricname.validation",
+                            &settings->metric_names_unchecked, err) &&
+         settings_stops(tree, err)) ||
+        (settings_read_flag(tree, "kayenta.standaloneCanaryAnalysis.enabled", &has_analyses, err) &&
+         settings_stops(tree, err)) ||
+        (settings_read_texts(tree, "http.allowed_hosts", &settings->allowed_hosts,
+                             &settings->n_allowed_hosts, err) &&
+         settings_stops(tree, err)))
         return err->code;
     settings->has_no_analyses = !has_analyses;
     settings->workers = (unsigned)workers;
@@ -186,6 +192,14 @@ static enum err_code take_overrides(struct settings_tree *tree,
     return ERR_OK;
 }
 
+static void report(const struct settings_tree *tree, const struct settings_options *options)
+{
+    for (size_t i = 0; i < tree->problems.n_items; i++)
+        options->on_problem(options->ctx, true, tree->problems.items[i]);
+    for (size_t i = 0; i < tree->warnings.n_items; i++)
+        options->on_problem(options->ctx, false, tree->warnings.items[i]);
+}
+
 enum err_code settings_load_with(const struct settings_options *options, struct settings **out,
                                  struct error *err)
 {
@@ -196,12 +210,13 @@ enum err_code settings_load_with(const struct settings_options *options, struct 
     settings->arena = arena;
     settings_tree_init(&tree, arena);
     tree.is_draft = options->is_draft;
+    tree.collects_problems = options->on_problem != NULL;
     if (read_files(&tree, options, err) || settings_keys_environment(&tree, environ, err) ||
         take_overrides(&tree, options, err) || read_general(&tree, settings, err) ||
         settings_accounts_read(&tree, settings, err) ||
-        settings_remote_judge_read(&tree, settings, err))
+        (settings_remote_judge_read(&tree, settings, err) && settings_stops(&tree, err)))
         goto out;
-    if (settings_notify_read(&tree, settings, err)) {
+    if (settings_notify_read(&tree, settings, err) && settings_stops(&tree, err)) {
         if (!tree.is_draft)
             goto out;
         settings_warn(&tree, "%s", err->message); /* it may lack what a placeholder names */
@@ -209,6 +224,11 @@ enum err_code settings_load_with(const struct settings_options *options, struct 
     }
     settings_keys_review(&tree);
     settings_open_secrets_review(&tree);
+    if (tree.problems.n_items) {
+        report(&tree, options);
+        error_set(err, ERR_SETTINGS, "%s", tree.problems.items[0]);
+        goto out;
+    }
     if (options->is_strict && tree.warnings.n_items) {
         error_set(err, ERR_SETTINGS, "%s (--strict-config; %zu in all)", tree.warnings.items[0],
                   tree.warnings.n_items);

@@ -105,6 +105,10 @@ struct settings_options {
     bool is_search; /* without paths: look in the usual places, see settings_files.h */
     bool is_strict; /* a warning is an error */
     bool is_draft;  /* to be looked at only: environment and secrets may be those of elsewhere */
+    /* NULL: reading ends at the first error. Else it goes on, one error for an account, a sink or a
+     * setting, and when it has failed, it tells of each, and of the warnings. */
+    void (*on_problem)(void *ctx, bool is_error, const char *text);
+    void *ctx;
 };
 
 /* Defaults, then the files in order (later ones override key by key, lists as a whole), then

@@ -316,29 +316,32 @@ static enum err_code unknown_type(struct reading *r, const struct setting *place
     return r->err->code;
 }
 
+static enum err_code read_native_one(struct reading *r, const struct setting *place)
+{
+    const struct setting *type_setting = setting_find(place, "type");
+    const struct account_kind *kind;
+    const char *type = NULL;
+
+    if (!type_setting)
+        return setting_error(place, r->err, "the account lacks a type, for example prometheus");
+    if (setting_text(r->tree, type_setting, &type, r->err))
+        return r->err->code;
+    kind = account_kind_find(type);
+    if (!kind)
+        return unknown_type(r, type_setting, type);
+    return read_account(r, place, kind, type_setting,
+                        kind->roles & ROLE_METRICS ? ROLE_METRICS : kind->roles, 0);
+}
+
 static enum err_code read_native(struct reading *r)
 {
     const struct setting *list = setting_find(r->tree->root, "accounts");
 
     if (list && list->kind != SETTING_LIST)
         return setting_error(list, r->err, "accounts is a list");
-    for (size_t i = 0; list && i < list->n_children; i++) {
-        const struct setting *place = list->children[i];
-        const struct setting *type_setting = setting_find(place, "type");
-        const struct account_kind *kind;
-        const char *type = NULL;
-
-        if (!type_setting)
-            return setting_error(place, r->err, "the account lacks a type, for example prometheus");
-        if (setting_text(r->tree, type_setting, &type, r->err))
+    for (size_t i = 0; list && i < list->n_children; i++)
+        if (read_native_one(r, list->children[i]) && settings_stops(r->tree, r->err))
             return r->err->code;
-        kind = account_kind_find(type);
-        if (!kind)
-            return unknown_type(r, type_setting, type);
-        if (read_account(r, place, kind, type_setting,
-                         kind->roles & ROLE_METRICS ? ROLE_METRICS : kind->roles, 0))
-            return r->err->code;
-    }
     return ERR_OK;
 }
 
@@ -396,7 +399,8 @@ static enum err_code read_section(struct reading *r, const struct setting *secti
         settings_notice(r->tree, "%s.accounts are used, although %s.enabled is not set",
                         section->path, section->path);
     for (size_t i = 0; i < list->n_children; i++)
-        if (read_account(r, list->children[i], kind, NULL, kind->default_roles, off))
+        if (read_account(r, list->children[i], kind, NULL, kind->default_roles, off) &&
+            settings_stops(r->tree, r->err))
             return r->err->code;
     return ERR_OK;
 }
@@ -431,12 +435,12 @@ static enum err_code read_all(struct reading *r)
 {
     const struct setting *kayenta = setting_find(r->tree->root, "kayenta");
 
-    if (read_native(r))
+    if (read_native(r) && settings_stops(r->tree, r->err))
         return r->err->code;
     for (size_t i = 0; kayenta && i < kayenta->n_children; i++) {
         const struct account_kind *kind = account_kind_find(kayenta->children[i]->key);
 
-        if (kind && read_section(r, kayenta->children[i], kind))
+        if (kind && read_section(r, kayenta->children[i], kind) && settings_stops(r->tree, r->err))
             return r->err->code;
     }
     if (r->storing.n_bytes)
@@ -445,7 +449,9 @@ static enum err_code read_all(struct reading *r)
             "data of %s is kept in this service's own result store, under the account's "
             "name",
             r->storing.bytes);
-    return add_built_in(r);
+    if (add_built_in(r) && settings_stops(r->tree, r->err))
+        return r->err->code;
+    return ERR_OK;
 }
 
 enum err_code settings_accounts_read(struct settings_tree *tree, struct settings *settings,

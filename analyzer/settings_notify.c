@@ -342,6 +342,17 @@ static enum err_code show_sink(struct settings_tree *tree, const struct setting 
     return err->code;
 }
 
+static enum err_code read_sink(struct reading *r, const struct settings *settings)
+{
+    if (check_keys(r) || show_sink(r->tree, r->place, r->err) || read_name(r, settings) ||
+        read_type(r) || read_events(r) ||
+        read_items(r, "applications", "without it, it is told of all applications",
+                   &r->sink->applications, &r->sink->n_applications) ||
+        read_way(r))
+        return r->err->code;
+    return ERR_OK;
+}
+
 enum err_code settings_notify_read(struct settings_tree *tree, struct settings *settings,
                                    struct error *err)
 {
@@ -359,11 +370,7 @@ enum err_code settings_notify_read(struct settings_tree *tree, struct settings *
         struct settings_sink *sink = &settings->sinks[settings->n_sinks];
         struct reading r = {tree, list->children[settings->n_sinks], sink, err};
 
-        if (check_keys(&r) || show_sink(tree, r.place, err) || read_name(&r, settings) ||
-            read_type(&r) || read_events(&r) ||
-            read_items(&r, "applications", "without it, it is told of all applications",
-                       &sink->applications, &sink->n_applications) ||
-            read_way(&r))
+        if (read_sink(&r, settings) && settings_stops(tree, err))
             return err->code;
     }
     return ERR_OK;

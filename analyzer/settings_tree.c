@@ -26,6 +26,17 @@ void settings_texts_add(struct settings_tree *tree, struct settings_texts *list,
     list->items[list->n_items++] = text;
 }
 
+bool settings_stops(struct settings_tree *tree, struct error *err)
+{
+    if (!err->code)
+        return false;
+    if (!tree->collects_problems)
+        return true;
+    settings_texts_add(tree, &tree->problems, arena_strdup(tree->arena, err->message));
+    *err = (struct error){0};
+    return false;
+}
+
 void settings_notice(struct settings_tree *tree, const char *fmt, ...)
 {
     va_list args;

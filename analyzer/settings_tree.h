@@ -53,12 +53,14 @@ struct settings_tree {
     struct arena *arena;
     struct setting *root;
     bool is_draft; /* to be looked at, not used: what placeholders name need not be there */
+    bool collects_problems; /* reading goes on behind an error, for those that follow */
     unsigned n_substitutions;
     struct {
         bool secret;                /* read a file, a credential or a ${env:} */
         bool setting;               /* took the value of another setting */
         bool missing;               /* found nothing for a placeholder: in a draft only */
     } last;                         /* what the last setting_text() did */
+    struct settings_texts problems; /* errors, when they are collected */
     struct settings_texts notices;  /* what is worth knowing, one sentence each */
     struct settings_texts warnings; /* what --strict-config refuses */
     struct settings_texts dropped;  /* what has no effect, and why */
@@ -73,6 +75,9 @@ void settings_notice(struct settings_tree *tree, const char *fmt, ...) PRINTF_LI
 void settings_warn(struct settings_tree *tree, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A setting that does nothing; "PATH (FILE:LINE): WHY". */
 void settings_drop(struct settings_tree *tree, const struct setting *setting, const char *why);
+/* One thing of several has been read, perhaps with an error: is that the end? Where errors are
+ * collected it is not, and the error goes there. */
+bool settings_stops(struct settings_tree *tree, struct error *err);
 void settings_texts_add(struct settings_tree *tree, struct settings_texts *list, const char *text);
 
 /* Put a file's document over what is there: maps are merged key by key, scalars and lists replaced.

@@ -1,5 +1,6 @@
 """A full disk, a held lock, a damaged database, metric stores that fail: what was answered stays,
 what cannot be done now is refused or waits, and no failure is ever a pass."""
+import contextlib
 import copy
 import gzip
 import os
@@ -243,6 +244,21 @@ def refuses_to_start(service):
     for word in ("damaged", "backup"):
         assert word in ended.stderr
     assert content(service.data_dir) == before
+
+
+def test_a_stored_request_that_cannot_be_read(stored):
+    """That is our own trouble, and not a mistake of who asks."""
+    stored.start()
+    columns = ("application, account, parent_id, config_id, config_name, kind, is_live, is_archived, created_unix_ms,"
+               " ended_unix_ms, n_steps, verdict, score, n_crashes")
+    with contextlib.closing(sqlite3.connect(f"{stored.data_dir}/serinus.db")) as database:
+        database.execute(f"INSERT INTO execution (seq, id, state, due_unix_ms, {columns}) SELECT 999999, 'waits', 0,"
+                         f" 9000000000000, {columns} FROM execution WHERE kind = 0 LIMIT 1")
+        database.execute("INSERT INTO execution_submission VALUES (999999, '{')")
+        database.commit()
+    answer = stored.get("/canary/waits")
+    assert answer.status_code == 500, answer.text
+    assert "stored request" in stored.log_text()
 
 
 # The magic; the page size; the fanout constants; the schema's number of cells.

@@ -413,7 +413,7 @@ def test_listed_origins_may(start_serinus):
     assert preflight.headers["access-control-allow-origin"] == "https://deck.example"
     assert preflight.headers["access-control-allow-methods"] == "POST, GET, OPTIONS, DELETE, PUT, PATCH"
     assert preflight.headers["access-control-max-age"] == "3600"
-    assert preflight.headers["access-control-allow-headers"] == "x-requested-with, content-type"
+    assert preflight.headers["access-control-allow-headers"] == "x-requested-with, content-type, idempotency-key"
     answer = post(server, "/canary", b"{}", listed, b"Sec-Fetch-Site: cross-site")
     assert answer.json()["message"] == "canaryConfig must be provided for ad-hoc requests"
     assert answer.headers["access-control-allow-origin"] == "https://deck.example"

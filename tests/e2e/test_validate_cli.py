@@ -209,6 +209,32 @@ def test_settings(tmp_path):
     assert done.returncode == 78 and int(problems[0]["line"]) == 5 and problems[0]["code"] == "SRN150"
 
 
+def test_all_problems_of_settings(tmp_path):
+    """One for each account, sink and setting, whatever the others are like; and the warnings beside them."""
+    text = """log: {level: loud}
+analysis: {workers: 0}
+accounts:
+  - {name: a, type: prometheus, url: nowhere}
+  - {type: prometheus, url: 'http://x'}
+  - {name: fine, type: prometheus, url: 'http://x', usrname: u}
+  - {name: d, type: unheard-of}
+kayenta:
+  datadog:
+    accounts: [{name: e, endpoint: {baseUrl: 'http://x'}}, {name: fine, endpoint: {baseUrl: 'http://x'}}]
+notify:
+  - {name: n, type: pigeon, url: 'http://x'}
+  - {name: o, type: webhook}
+"""
+    done, problems = validate(tmp_path, text, name="serinus.yml")
+    assert done.returncode == 78
+    errors = [(int(p["line"]), p["text"]) for p in problems if p["severity"] == "error"]
+    assert [line for line, _ in errors] == [1, 2, 4, 5, 7, 10, 12, 13], errors
+    assert any(p["severity"] == "warning" and int(p["line"]) == 6 and "username" in p["text"] for p in problems)
+    (tmp_path / "serinus.yml").chmod(0o600)
+    serve = run_cli("serve", "--config", tmp_path / "serinus.yml")  # which ends at the first
+    assert serve.returncode == 78 and "loud" in serve.stderr and "nowhere" not in serve.stderr
+
+
 def test_bundles(tmp_path):
     bundle = {"schema": "serinus.bundle/v1", "canaryConfig": {"name": "a b"}, "executionRequest": {"scopes": {}},
               "metricSets": [{"name": "m", "side": "left", "values": [1]}]}
