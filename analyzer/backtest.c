@@ -14,7 +14,6 @@
 #define STANDARD_ALPHA 0.02
 #define STANDARD_SHARE 0.75
 #define Z_POWER 0.8416212335729143 /* power 0.8 */
-#define STUDENT_HAS_VARIANCE 2.0
 #define SOUND_FACTOR 2.0    /* what asymptotic levels may miss at an hour or three of minutes */
 #define LIMIT_DIGITS 1000.0 /* proposed limits have three decimals, or three digits */
 
@@ -129,16 +128,6 @@ static void find_standard(const struct metric_result *result, struct finding *ou
         out->limit_low = isnan(result->effect_size) ? -INFINITY : result->effect_size;
 }
 
-/* Its statistic is an effect over its standard error: Student's t or a normal z. Others, and
- * evidence over time, are nothing that a factor would set right. */
-static bool has_standard_error(const struct test_report *report)
-{
-    char initial = report->statistic_name ? report->statistic_name[0] : '\0';
-
-    return !report->sequential.looks &&
-           (report->df > STUDENT_HAS_VARIANCE || initial == 'z' || initial == 'Z');
-}
-
 static struct finding find(const struct metric_result *result)
 {
     const struct test_report *report = result->report;
@@ -158,7 +147,7 @@ static struct finding find(const struct metric_result *result)
         out.mde = report->minimum_detectable_effect;
         out.phi = report->phi;
         out.n_eff = report->n_eff;
-        if (has_standard_error(report)) {
+        if (test_report_has_standard_error(report)) {
             out.statistic = report->statistic;
             out.df = report->df;
         }
@@ -305,13 +294,10 @@ static double calibration_of(const struct backtest *backtest, size_t judge, size
 
     for (size_t w = 0; w < backtest->windows.n; w++) {
         const struct finding *finding = &findings_of(backtest, judge, w)[pair];
-        double expected = 1;
 
         if (!isfinite(finding->statistic))
             continue;
-        if (finding->df > STUDENT_HAS_VARIANCE && isfinite(finding->df))
-            expected = finding->df / (finding->df - STUDENT_HAS_VARIANCE);
-        sum += finding->statistic * finding->statistic / expected;
+        sum += finding->statistic * finding->statistic / test_statistic_variance(finding->df);
         n++;
     }
     return n ? fmax(1, sqrt(sum / (double)n)) : NAN;

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#define STUDENT_HAS_VARIANCE 2.0 /* degrees of freedom, from there on */
+
 const char *decision_name(enum decision decision)
 {
     static const char *const names[] = {
@@ -41,6 +43,19 @@ struct test_report test_report_start(const struct judge_options *options)
         .calibration = {.factor = NAN, .false_alarm_rate = NAN},
         .p_adjusted = NAN,
     };
+}
+
+bool test_report_has_standard_error(const struct test_report *report)
+{
+    char initial = report->statistic_name ? report->statistic_name[0] : '\0';
+
+    return !report->sequential.looks && isfinite(report->statistic) &&
+           (report->df > STUDENT_HAS_VARIANCE || initial == 'z' || initial == 'Z');
+}
+
+double test_statistic_variance(double df)
+{
+    return df > STUDENT_HAS_VARIANCE && isfinite(df) ? df / (df - STUDENT_HAS_VARIANCE) : 1;
 }
 
 void test_report_warn(struct test_report *report, const char *code, const char *text)

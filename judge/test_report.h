@@ -103,6 +103,13 @@ struct test_report {
 /* Everything NaN, 0 or NULL as said above, and what is known before the test. */
 struct test_report test_report_start(const struct judge_options *options);
 
+/* Its statistic is an effect over its standard error, Student's t or a normal z: something that a
+ * factor on standard errors sets right. Other distances, and evidence over time, are not. */
+bool test_report_has_standard_error(const struct test_report *report);
+
+/* The variance of such a statistic when nothing has changed: df / (df - 2), 1 of a normal z. */
+double test_statistic_variance(double df);
+
 /* The texts are borrowed. Beyond MAX_WARNINGS and MAX_EFFECTS they are left out. */
 void test_report_warn(struct test_report *report, const char *code, const char *text);
 void test_report_add_effect(struct test_report *report, struct effect effect);

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define FALSE_ALARM_LIMIT 0.1 /* beyond that many A/A alarms a metric is not to be relied on */
-#define STUDENT_HAS_VARIANCE 2.0
 
 static struct test_report *report_refused(enum decision decision, const char *reason,
                                           const struct metric_policy *policy, struct arena *arena)
@@ -80,7 +79,7 @@ static bool test_window(const struct judge_type *judge, const struct test_input 
     input.arms = &arms;
     fill_report(&input, &report);
     judge->test(&input, scratch, scratch, &report);
-    if (report.decision != DECISION_UNDECIDED || !isfinite(report.statistic))
+    if (report.decision != DECISION_UNDECIDED || !test_report_has_standard_error(&report))
         return false;
     out->n++;
     out->n_alarms += report.p <= report.alpha;
@@ -96,17 +95,15 @@ static double calibrate(const struct judge_type *judge, const struct test_input 
                         struct calibration_report *out)
 {
     struct windows windows = {0};
-    double expected;
 
     for (size_t i = 0; i < history->n_windows; i++)
         test_window(judge, now, &history->windows[i], scratch, &windows);
     if (windows.n < CALIBRATION_MIN_WINDOWS)
         return 1;
-    expected =
-        windows.df > STUDENT_HAS_VARIANCE ? windows.df / (windows.df - STUDENT_HAS_VARIANCE) : 1;
     *out = (struct calibration_report){
         .n_windows = windows.n,
-        .factor = fmax(1, sqrt(windows.sum_of_squares / (double)windows.n / expected)),
+        .factor = fmax(1, sqrt(windows.sum_of_squares / (double)windows.n /
+                               test_statistic_variance(windows.df))),
         .false_alarm_rate = (double)windows.n_alarms / (double)windows.n};
     return out->factor;
 }
