@@ -1,6 +1,7 @@
 #include "analyzer/query_run.h"
 
 #include "analyzer/codec/metric_set_pb.h"
+#include "base/clock.h"
 #include "base/instant.h"
 
 #include <string.h>
@@ -132,11 +133,23 @@ static void transfer_done(struct fetch_transfer *transfer)
         worker_pool_submit(run->pool, read_replies, run);
 }
 
+/* What makes it the same question as somebody else's: for as long as a reply is kept whatever the
+ * window is, that is a stretch of time. 0: nothing; a lost page would come back. */
+static int64_t window_end_unix_ms(const struct query_run *run, const struct http_request *request)
+{
+    const struct scope *scope = &run->plan->query.scope;
+    int64_t now_unix_ms = clock_wall_ms();
+
+    if (run->has_begun_anew)
+        return 0;
+    if (request->keep_ms)
+        return now_unix_ms - now_unix_ms % request->keep_ms;
+    return scope->has_end ? scope->end_unix_ns / NS_PER_MS : 0;
+}
+
 /* Put them behind those that have been answered, and send them. */
 static void ask(struct query_run *run, const struct http_request_list *more)
 {
-    const struct scope *scope = &run->plan->query.scope;
-    bool may_share = scope->has_end && !run->has_begun_anew; /* else by the same old page token */
     size_t n_old = run->requests.n_requests;
     size_t n = n_old + more->n_requests;
     struct http_request *requests = arena_array(run->arena, struct http_request, n);
@@ -152,7 +165,7 @@ static void ask(struct query_run *run, const struct http_request_list *more)
             .account = run->plan->account,
             .request = &requests[i],
             .application = run->application,
-            .window_end_unix_ms = may_share ? scope->end_unix_ns / NS_PER_MS : 0,
+            .window_end_unix_ms = window_end_unix_ms(run, &requests[i]),
             .deadline_mono_ms = run->deadline_mono_ms,
             .is_cancelled = run->is_cancelled,
             .done = transfer_done,

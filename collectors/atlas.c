@@ -21,6 +21,7 @@
 #define STORAGE_PATH "/api/v1/atlas/storage.json"
 #define FETCH_PATH "/api/v2/fetch"
 #define GRAPH_PATH "/api/v1/graph"
+#define BACKENDS_LIFE_MS 122000 /* as often as Kayenta reads them */
 #define DEFAULT_TYPE "cluster"
 #define DEFAULT_SCHEME "https"
 #define TOTAL_TIMEOUT_MS 90000
@@ -187,6 +188,7 @@ static enum err_code atlas_build(const struct account *account, const struct met
     out->requests = arena_array(arena, struct http_request, N_FILES);
     for (size_t i = 0; i < N_FILES; i++) {
         out->requests[i].method = "GET";
+        out->requests[i].keep_ms = BACKENDS_LIFE_MS;
         out->requests[i].url = arena_printf(arena, "%s%s", account->base_url, paths[i]);
     }
     return ERR_OK;

@@ -179,6 +179,8 @@ void fetch_free(struct fetch *fetch)
 /* Whether a reply from then may answer later ones, too. */
 static bool is_settled(const struct fetch_transfer *transfer, int64_t now_unix_ms)
 {
+    if (transfer->request->keep_ms && transfer->window_end_unix_ms)
+        return true;
     return transfer->account->keeps_replies && transfer->window_end_unix_ms &&
            now_unix_ms > STORE_SETTLE_MS &&
            transfer->window_end_unix_ms <= now_unix_ms - STORE_SETTLE_MS;

@@ -72,7 +72,7 @@ void fetch_submit(struct fetch *fetch, struct fetch_transfer *transfer);
 
 /* The reply was understood: have it answer the same queries for STORE_CACHE_LIFE_MS. Does nothing
  * unless the account has keeps_replies and the window ended STORE_SETTLE_MS before the request was
- * sent. Any thread. */
+ * sent, or the window does not matter (request->keep_ms). Any thread. */
 void fetch_keep(struct fetch *fetch, const struct fetch_transfer *transfer);
 
 /* Release what the engine put into `response`. */

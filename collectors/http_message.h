@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 struct http_header {
     const char *name, *value;
@@ -23,6 +24,8 @@ struct http_request {
     size_t n_body_bytes;
     bool is_stream; /* the reply may trickle; the time for the whole is what limits it */
     enum reply_advice (*advice)(long status, struct str body); /* quick; NULL: REPLY_BY_STATUS */
+    int64_t keep_ms;  /* the reply does not depend on a window and answers who asks the same for up
+                         to  that long, of STORE_CACHE_LIFE_MS at most; 0: as the window has it */
     const char *file; /* not to be sent: the answer is this file beneath the account's `path`, or
                          that itself for ""; NULL: ask over HTTP */
 };

@@ -355,6 +355,12 @@ def test_the_atlas_server_is_looked_up(story, scripted_store, site):
     assert sorted({path for path, _, _ in scripted_store.requests}) == sorted([*files, "/api/v2/fetch"])
     pair = service.get("/metricSetPairList/" + body["metricSetPairListId"]).json()[0]
     assert pair["attributes"]["control"]["baseURL"] == f"http://{place}"
+    for _ in range(4):
+        assert results(service.judge(story.config(), story.request(), metricsAccountName="backends")) == {"Pass"}
+    asked = [path for path, _, _ in scripted_store.requests]
+    assert asked.count("/api/v2/fetch") == 10
+    for file in files:  # kept for two minutes, which may be over in between
+        assert asked.count(file) <= 2
     request = story.request()
     request["scopes"]["default"]["experimentScope"]["location"] = "mars"
     body = service.judge(story.config(), request, metricsAccountName="backends")
