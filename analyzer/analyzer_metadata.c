@@ -141,6 +141,8 @@ static void read_reply(void *ctx)
 
     if (!err.code)
         (void)(names_take(&refresh->names, &transfer->response, &err) == ERR_OK);
+    else if (err.code != ERR_CANCELLED && names_skip(&refresh->names))
+        err = (struct error){0};
     fetch_transfer_clear(transfer);
     if (err.code)
         refresh_end(refresh, &err);

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "collectors/file_read.h"
 #include "collectors/file_reply.h"
+#include "collectors/names.h"
 #include "collectors/query_template.h"
 
 #include <ctype.h>
@@ -230,6 +231,14 @@ static bool is_folder(const struct http_response *reply)
     return type && strcmp(type, FILE_FOLDER_TYPE) == 0;
 }
 
+/* The file's name beneath a folder; "": it is the account's own. */
+static const char *file_of(const struct http_response *reply)
+{
+    const char *name = http_response_header(reply, "Content-Location");
+
+    return name ? name : "";
+}
+
 static struct file_question question_of(const struct account *account)
 {
     const char *window = option(account, "window"), *unit = option(account, "timeUnit");
@@ -290,6 +299,29 @@ static enum err_code file_names_build(const struct account *account, struct aren
     return ERR_OK;
 }
 
+/* The files of a folder, the first of them. */
+static enum err_code file_names_next(const struct account *account, const char *text,
+                                     const struct http_response *reply, struct arena *arena,
+                                     struct http_request_list *more, struct error *err)
+{
+    const char *line = reply->body;
+
+    (void)text;
+    (void)err;
+    if (!is_folder(reply) || *file_of(reply))
+        return ERR_OK;
+    more->requests = arena_array(arena, struct http_request, NAMES_MAX_REQUESTS);
+    while (*line && more->n_requests < NAMES_MAX_REQUESTS - 1) {
+        size_t n = strcspn(line, "\n");
+        const char *name = arena_strndup(arena, line, n);
+
+        if (is_file_name(name))
+            ask_for(account, name, arena, &more->requests[more->n_requests++]);
+        line += n + (line[n] == '\n');
+    }
+    return ERR_OK;
+}
+
 static enum err_code file_names_parse(const struct account *account,
                                       const struct http_response *reply, json_t **out_list,
                                       struct error *err)
@@ -299,21 +331,26 @@ static enum err_code file_names_parse(const struct account *account,
     struct metric_set_list none = {.arena = arena};
     json_auto_t *names = json_object();
     const char *slash = account->path ? strrchr(account->path, '/') : NULL;
-    const char *name;
+    const char *file = file_of(reply), *name;
+    struct error why = {0};
     json_t *value;
 
-    question.path = account->path ? account->path : "";
+    question.path = *file ? file : account->path ? account->path : "";
     question.names = names;
-    if (!is_folder(reply) && /* what is in which file of a folder is for those who put it there */
-        read_content(account, &question, (struct str){reply->body, reply->n_body_bytes}, &none,
-                     err)) {
+    if (!is_folder(reply))
+        (void)(read_content(account, &question, (struct str){reply->body, reply->n_body_bytes},
+                            &none, &why) == ERR_OK);
+    if (!*file && why.code) { /* of a folder, what is no series is left out */
         arena_free(arena);
+        *err = why;
         return err->code;
     }
     *out_list = json_array();
     json_object_foreach (names, name, value)
         json_array_append_new(*out_list, json_pack("{s:s, s:s}", "name", name, "file",
-                                                   slash ? slash + 1 : question.path));
+                                                   *file   ? file
+                                                   : slash ? slash + 1
+                                                           : question.path));
     arena_free(arena);
     return ERR_OK;
 }
@@ -321,6 +358,7 @@ static enum err_code file_names_parse(const struct account *account,
 static const struct collector_metadata file_metadata = {
     .build = file_names_build,
     .parse = file_names_parse,
+    .next = file_names_next,
 };
 
 const struct collector_type collector_file = {

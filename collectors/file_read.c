@@ -2,6 +2,7 @@
 
 #include "collectors/gzip.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -81,11 +82,35 @@ static const char *read_content(int fd, size_t max_bytes, struct strbuf *out)
     return problem;
 }
 
-static void set_type(struct http_response *out, const char *type)
+static int is_listed(const struct dirent *entry)
 {
-    out->headers = mem_alloc(1, sizeof(*out->headers));
+    return entry->d_name[0] != '.' && !strchr(entry->d_name, '\n') &&
+           (entry->d_type == DT_REG || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN);
+}
+
+/* NULL, or why not. */
+static const char *list_folder(int fd, struct strbuf *out)
+{
+    struct dirent **entries;
+    int n = scandirat(fd, ".", &entries, is_listed, alphasort);
+
+    if (n < 0)
+        return strerror(errno);
+    for (int i = 0; i < n; i++) {
+        if (i < (int)FILE_FOLDER_MAX_FILES)
+            strbuf_printf(out, "%s\n", entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    return NULL;
+}
+
+static void set_headers(struct http_response *out, const char *type, const char *name)
+{
+    out->headers = mem_alloc(2, sizeof(*out->headers));
     out->headers[0] = (struct http_header){"Content-Type", type};
-    out->n_headers = 1;
+    out->headers[1] = (struct http_header){"Content-Location", name};
+    out->n_headers = 2;
 }
 
 enum err_code file_read(const struct account *account, const char *name, struct http_response *out,
@@ -104,8 +129,8 @@ enum err_code file_read(const struct account *account, const char *name, struct 
         problem = "it leads out of the account's folder";
     else if (fd < 0 || fstat(fd, &info) != 0)
         problem = strerror(errno);
-    else if (S_ISDIR(info.st_mode))
-        is_folder = true;
+    else if ((is_folder = S_ISDIR(info.st_mode)))
+        problem = list_folder(fd, &content);
     else if (!S_ISREG(info.st_mode))
         problem = "it is not a regular file";
     else if ((uintmax_t)info.st_size > account->max_response_bytes)
@@ -121,6 +146,6 @@ enum err_code file_read(const struct account *account, const char *name, struct 
     strbuf_append(&content, "", 0);
     *out = (struct http_response){
         .status = 200, .body = content.bytes, .n_body_bytes = content.n_bytes};
-    set_type(out, is_folder ? FILE_FOLDER_TYPE : "application/octet-stream");
+    set_headers(out, is_folder ? FILE_FOLDER_TYPE : "application/octet-stream", name);
     return ERR_OK;
 }

@@ -105,6 +105,14 @@ enum err_code names_take(struct names *names, const struct http_response *reply,
     return err->code;
 }
 
+bool names_skip(struct names *names)
+{
+    const char *file = names_request(names)->file;
+
+    names->n_answered++;
+    return file && *file;
+}
+
 void names_clear(struct names *names)
 {
     json_decref(names->list);

@@ -37,6 +37,10 @@ const struct http_request *names_request(const struct names *names);
 MUST_CHECK enum err_code names_take(struct names *names, const struct http_response *reply,
                                     struct error *err);
 
+/* It has no reply. True: the rest is worth asking without it, as the other files of a folder are.
+ */
+bool names_skip(struct names *names);
+
 /* Frees list and seen; accepts what was never begun. */
 void names_clear(struct names *names);
 

@@ -49,6 +49,8 @@ def test_files_in_place_of_a_store(tmp_path, start_serinus):
     check_failure(service, one_metric_config({"type": "file", "series": "latency", "file": "passwd.csv"}),
                   "leads out of the account's folder", ["root:"])
     check_failure(service, one_metric_config({"type": "file", "series": "latency"}), "it is a folder", [])
+    names = service.get("/metadata/metricsService", params={"filter": "LAT"}).json()
+    assert names == [{"name": "latency", "file": "run.csv.gz"}]
     by_hand = {"metricSetName": "m", "series": "latency", "file": "run.csv.gz", "scope": "v41",
                "start": iso(START), "end": iso(START + 3600), "step": 60}
     sets = fetched(service, "file", by_hand)
@@ -57,7 +59,7 @@ def test_files_in_place_of_a_store(tmp_path, start_serinus):
     assert dry.json() == {"query": "run.csv.gz#latency"}
     refused = service.post("/fetch/file/query", params={**by_hand, "file": "../x.csv"})
     assert refused.status_code == 400 and "file name '../x.csv' is not allowed" in refused.text
-    assert service.get("/metadata/metricsService").json() == []
+    assert service.get("/metadata/metricsService", params={"filter": "other"}).json() == []
 
 
 def test_a_bundle_is_judged_again_as_a_store(tmp_path, start_serinus):

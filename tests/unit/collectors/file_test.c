@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "collectors/file_read.h"
 #include "collectors/file_reply.h"
+#include "collectors/names.h"
 #include "tests/collector_case.h"
 
 #include <fcntl.h>
@@ -271,6 +272,48 @@ static void file_names(void **state)
     subject_free(&s);
 }
 
+/* The files of a folder one after the other; what is no series is left out. */
+static void file_names_of_a_folder(void **state)
+{
+    static const struct {
+        const char *file, *type, *body; /* body NULL: it cannot be read */
+    } replies[] = {
+        {"", FILE_FOLDER_TYPE, "a.csv\nb.csv\nbroken.csv\nno name.csv\nrun.csv\n"},
+        {"a.csv", "", CSV T0 ",x,canary,1,\n"},
+        {"b.csv", "", NULL},
+        {"broken.csv", "", "1,2\n"},
+        {"run.csv", "", CSV T0 ",x,canary,1,\n" T0 ",y,canary,1,\n"},
+    };
+    struct subject s = subject_of_text("file", "{'path':'/srv/in'}", "{}");
+    json_auto_t *want = json_of("[{'name':'x','file':'a.csv'},{'name':'x','file':'run.csv'},"
+                                "{'name':'y','file':'run.csv'}]");
+    struct names names;
+
+    (void)state;
+    assert_int_equal(ERR_OK, names_begin(&names, s.type, s.account, "", s.arena, &s.err));
+    for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+        struct http_header headers[] = {{"Content-Type", replies[i].type},
+                                        {"Content-Location", replies[i].file}};
+        const struct http_response reply = {.status = 200,
+                                            .headers = headers,
+                                            .n_headers = 2,
+                                            .body = replies[i].body,
+                                            .n_body_bytes =
+                                                replies[i].body ? strlen(replies[i].body) : 0};
+
+        row("%s", replies[i].file);
+        assert_string_equal(replies[i].file, names_request(&names)->file);
+        if (replies[i].body)
+            assert_int_equal(ERR_OK, names_take(&names, &reply, &s.err));
+        else
+            assert_true(names_skip(&names));
+    }
+    assert_null(names_request(&names));
+    assert_true(json_equal(want, names.list));
+    names_clear(&names);
+    subject_free(&s);
+}
+
 /* --- the disk --- */
 
 static void write_text(const char *path, const char *text)
@@ -313,6 +356,7 @@ static void files_are_read_beneath_their_folder(void **state)
         {"fifo", NULL, "not a regular file"},
         {"large", NULL, "larger than the account's maxResponseBytes"},
         {"plain/x", NULL, "Not a directory"},
+        {"sub", "inner\n", NULL},
     };
     char folder[] = "/tmp/serinus-file-XXXXXX", path[128], old[512];
     struct arena *arena = arena_create();
@@ -391,6 +435,7 @@ int main(void)
         cmocka_unit_test(file_accounts),
         cmocka_unit_test(file_request),
         cmocka_unit_test(file_names),
+        cmocka_unit_test(file_names_of_a_folder),
         cmocka_unit_test(files_are_read_beneath_their_folder),
     };
 
