@@ -89,6 +89,18 @@ static enum err_code build_probe(struct probe *probe, struct arena *arena, struc
     return ERR_OK;
 }
 
+/* What the account says may be asked, of a store that it describes. */
+static bool build_own_probe(struct probe *probe, struct arena *arena, struct error *err)
+{
+    const char *path = json_string_value(json_object_get(probe->account.options, "probe"));
+
+    if (!path)
+        return false;
+    probe->request.method = "GET";
+    probe->request.url = arena_printf(arena, "%s/%s", probe->account.base_url, path);
+    return collector_complete(&probe->account, arena, &probe->request, err) == ERR_OK;
+}
+
 /* False: there is nothing to ask, or err is set. */
 static bool build_request(struct probe *probe, struct arena *arena, struct error *err)
 {
@@ -105,6 +117,8 @@ static bool build_request(struct probe *probe, struct arena *arena, struct error
         is_built = collector_build_completion(collector, &probe->account, "", arena,
                                               &probe->request, &known, err) == ERR_OK &&
                    !known;
+    else
+        is_built = build_own_probe(probe, arena, err);
     json_decref(known);
     return is_built;
 }
@@ -320,7 +334,9 @@ static void prepare(struct check *check, struct fetch *fetch, struct probe *prob
         probe->detail =
             explain(probe, "the account cannot be used as it is configured", &err, check->arena);
     } else {
-        probe->detail = "no question is cheap enough to ask this store; try serinus fetch";
+        probe->detail =
+            "no question is known that costs nothing; say in the account's probe what path "
+            "may be asked, or try serinus fetch";
     }
 }
 

@@ -121,7 +121,7 @@ const char *const account_keys[] = {
     "externalId", "durationSeconds", "stsEndpoint", "partialData", "batch", "storageAccountName",
     "accountAccessKey", "endpointSuffix", "container", "ownerApp", "configType", "requests",
     "vars", "pathVars", "path", "format", "sides", "sideLabel", "window", "timeUnit",
-    "stageTimeoutMinutes", "maxBackoffPeriodSeconds", "consolidate", "settleSeconds",
+    "stageTimeoutMinutes", "maxBackoffPeriodSeconds", "consolidate", "settleSeconds", "probe",
 };
 /* clang-format on */
 const size_t n_account_keys = ARRAY_LEN(account_keys);

@@ -41,6 +41,24 @@ def test_a_real_prometheus_is_usable(prometheus, tmp_path):
     assert line.rstrip().endswith("ms")
 
 
+@pytest.mark.parametrize("probe, status, usable", [("api/v1/status?brief=1", 200, True), ("api/v1/status", 401, False),
+                                                   (None, 200, None)])
+def test_a_store_that_its_account_describes(scripted_store, tmp_path, probe, status, usable):
+    """Only its account can say what may be asked of it at no cost."""
+    scripted_store.answer = lambda path, query: (status, {}, b"{}")
+    account = {"name": "prod", "type": "http-json", "endpoint": {"baseUrl": scripted_store.url + "/tsdb"},
+               "bearerToken": SECRET, "requests": {"q": {"path": "q", "reply": {
+                   "series": "/x/*", "points": {"shape": "pairs", "at": "/p"}, "timeUnit": "s"}}}}
+    if probe:
+        account["probe"] = probe
+    done = accounts(tmp_path, json.dumps({"accounts": [account]}) + "\n", "-o", "json", "--account", "prod")
+    shown = json.loads(done.stdout)[0]
+    assert [path for path, _, _ in scripted_store.requests] == (["/tsdb/api/v1/status"] if probe else [])
+    assert shown["usable"] is usable, shown
+    if not probe:
+        assert "probe" in shown["detail"]
+
+
 def test_every_account_is_asked_and_one_that_fails_is_69(scripted_store, tmp_path):
     scripted_store.answer = lambda path, query: (200, {}, NAMES)
     done = accounts(tmp_path, kayenta_yml({"good": scripted_store.url, "bad": "http://127.0.0.1:1"}))
