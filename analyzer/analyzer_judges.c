@@ -101,22 +101,22 @@ static enum err_code ask_remote(struct analyzer *analyzer, const struct material
                                 const json_t *config, struct arena *arena,
                                 struct judgement *judgement, struct error *err)
 {
-    struct remote_judging remote = {.account = analyzer->settings->remote_judge,
-                                    .fetch = analyzer->fetch,
-                                    .pool = analyzer->pool,
-                                    .config = config,
-                                    .thresholds = material->thresholds,
-                                    .judgement = judgement,
-                                    .arena = arena,
-                                    .deadline_mono_ms = material->deadline_mono_ms,
-                                    .is_cancelled = &analyzer->is_draining};
+    const struct remote_judging question = {.account = analyzer->settings->remote_judge,
+                                            .fetch = analyzer->fetch,
+                                            .pool = analyzer->pool,
+                                            .config = config,
+                                            .thresholds = material->thresholds,
+                                            .judgement = judgement,
+                                            .arena = arena,
+                                            .deadline_mono_ms = material->deadline_mono_ms,
+                                            .is_cancelled = &analyzer->is_draining};
 
     if (atomic_fetch_add(&analyzer->n_remote_waits, 1) >= MAX_REMOTE_WAITS)
         error_because(err, ERR_BUSY, "overloaded",
                       "%u calls wait for the remote judge already; try again later",
                       MAX_REMOTE_WAITS);
     else
-        (void)(remote_judge_await(&remote, err) == ERR_OK);
+        (void)(remote_judge_await(&question, err) == ERR_OK);
     atomic_fetch_sub(&analyzer->n_remote_waits, 1);
     return err->code;
 }

@@ -153,17 +153,18 @@ static void wake(struct remote_judging *judging)
     sem_post(judging->ctx);
 }
 
-enum err_code remote_judge_await(struct remote_judging *judging, struct error *err)
+enum err_code remote_judge_await(const struct remote_judging *question, struct error *err)
 {
+    struct remote_judging judging = *question;
     sem_t ended;
 
     sem_init(&ended, 0, 0);
-    judging->on_end = wake;
-    judging->ctx = &ended;
-    remote_judge_start(judging);
+    judging.on_end = wake;
+    judging.ctx = &ended;
+    remote_judge_start(&judging);
     while (sem_wait(&ended) != 0)
         ; /* interrupted by a signal */
     sem_destroy(&ended);
-    *err = judging->error;
+    *err = judging.error;
     return err->code;
 }

@@ -17,7 +17,8 @@
 
 #define REMOTE_JUDGE_NAME "RemoteJudge-v1.0"
 #define REMOTE_JUDGE_NEEDS                                                                         \
-    "It needs kayenta.remoteJudge.enabled and kayenta.remoteJudge.endpoint.baseUrl in the settings."
+    "It needs kayenta.remoteJudge.enabled and kayenta.remoteJudge.endpoint.baseUrl in the "        \
+    "settings."
 
 /* What stands for it where a judge is wanted: neither `classify` nor `test`, so that judge_run()
  * must not be called with it. */
@@ -55,7 +56,9 @@ struct remote_judging {
 /* Never waits. */
 void remote_judge_start(struct remote_judging *judging);
 
-/* Start and wait for the end; on_end and ctx are its own. Errors: judging->error. */
-MUST_CHECK enum err_code remote_judge_await(struct remote_judging *judging, struct error *err);
+/* Ask, and wait for the end. `question` is what the caller sets, without on_end and ctx. Errors:
+ * those of the struct. */
+MUST_CHECK enum err_code remote_judge_await(const struct remote_judging *question,
+                                            struct error *err);
 
 #endif
