@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PERCENT 100.0
+#define MAX_PERCENT 1000.0
+
 enum err_code cli_read_document(const char *path, json_t **out, struct error *err)
 {
     struct strbuf text = {0};
@@ -157,4 +160,23 @@ int cli_verdict_exit(const struct cli_args *args, int exit_code)
         return EXIT_PASS;
     }
     return exit_code;
+}
+
+enum err_code cli_percent(const struct cli_args *args, const char *flag, double otherwise,
+                          double *out, struct error *err)
+{
+    const char *text = cli_value(args, flag);
+    size_t n = text ? strlen(text) : 0;
+
+    *out = otherwise;
+    if (!text)
+        return ERR_OK;
+    while (n && (text[n - 1] == '%' || text[n - 1] == ' '))
+        n--;
+    if (!number_parse(text, n, out) || !(*out > 0 && *out <= MAX_PERCENT))
+        return error_because(err, ERR_INVALID, "usage",
+                             "--%s must be a percentage above 0, as 10%%, not \"%.40s\"", flag,
+                             text);
+    *out /= PERCENT;
+    return ERR_OK;
 }

@@ -34,6 +34,10 @@ MUST_CHECK enum err_code cli_thresholds(const struct cli_command *command,
                                         const struct cli_args *args, const json_t *given,
                                         const json_t *config, json_t **out, struct error *err);
 
+/* A flag's percentage as a share: "10%" or "10" is 0.1. Errors: ERR_INVALID naming the flag. */
+MUST_CHECK enum err_code cli_percent(const struct cli_args *args, const char *flag,
+                                     double otherwise, double *out, struct error *err);
+
 /* 0, or 64 after saying which word --allow does not know. */
 int cli_check_allow(const struct cli_command *command, const struct cli_args *args);
 

@@ -8,7 +8,6 @@
 #include "analyzer/run_length.h"
 #include "base/instant.h"
 #include "base/json.h"
-#include "base/number.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,8 +19,6 @@
     (3 * 3600) /* long enough for a long-run variance, short enough that the                       \
                   time of day is no part of it */
 #define PERCENT 100.0
-/* The judge whose options tell what a metric is, where the config's own reads none. */
-#define READER_NAME "RobustRank-v1.0"
 
 static const double lengths_h[] = {1, 3, 12, 24};
 
@@ -38,23 +35,6 @@ static const struct cli_option options[] = {
     {0},
 };
 
-static enum err_code read_change(const struct cli_args *args, double *out, struct error *err)
-{
-    const char *text = cli_value(args, "detect");
-    size_t n = text ? strlen(text) : 0;
-
-    *out = DETECT_DEFAULT;
-    if (!text)
-        return ERR_OK;
-    while (n && (text[n - 1] == '%' || text[n - 1] == ' '))
-        n--;
-    if (!number_parse(text, n, out) || !(*out > 0 && *out <= 1000))
-        return error_because(err, ERR_INVALID, "usage",
-                             "--detect must be a percentage above 0, as 10%%, not \"%.40s\"", text);
-    *out /= PERCENT;
-    return ERR_OK;
-}
-
 /* --- what is asked --- */
 
 struct history {
@@ -70,12 +50,9 @@ static enum err_code read_history(const struct run_input *input, const struct qu
 {
     const char *window = cli_value(input->args, "window");
     int64_t window_s = WINDOW_DEFAULT_S;
-    const struct judge_type *judge = input->plan->judge;
     struct metric_set_list sets[N_SIDES];
     struct metric_pair *whole;
 
-    if (!judge->test)
-        judge = judge_find(READER_NAME);
     if (window && duration_parse(window, &window_s, err))
         return error_context(err, "--window");
     if (window_s <= 0)
@@ -96,7 +73,8 @@ static enum err_code read_history(const struct run_input *input, const struct qu
     for (size_t p = 0; p < out->n_pairs; p++)
         whole[p] = out->pairs[p].pair;
     return judge_input_from_json(input->config, json_object_get(input->request->view, "thresholds"),
-                                 judge, whole, out->n_pairs, batch->arena, &out->input, err);
+                                 run_length_judge(input->plan->judge), whole, out->n_pairs,
+                                 batch->arena, &out->input, err);
 }
 
 static const struct aa_pair *exposure_of(const struct history *history, size_t i)
@@ -114,21 +92,6 @@ static const struct aa_pair *exposure_of(const struct history *history, size_t i
 }
 
 /* --- what comes out --- */
-
-/* "45 min", "2 h 10 min", "3 d 4 h": rounded up to what a person would set. */
-static const char *long_text(double seconds, struct arena *arena)
-{
-    double minutes = ceil(seconds / 60), hours;
-
-    if (minutes < 60)
-        return arena_printf(arena, "%.0f min", minutes);
-    minutes = ceil(minutes / 5) * 5;
-    hours = floor(minutes / 60);
-    if (hours < 48)
-        return arena_printf(arena, "%.0f h %.0f min", hours, minutes - hours * 60);
-    hours = ceil(minutes / 60);
-    return arena_printf(arena, "%.0f d %.0f h", floor(hours / 24), fmod(hours, 24));
-}
 
 static const char *change_text(enum direction direction, double change, struct arena *arena)
 {
@@ -197,7 +160,8 @@ static json_t *answer_json(const struct history *history, const struct run_lengt
         text = arena_printf(
             arena, "to see %s in %s this canary must run %s%s",
             change_text(history->input.policies[longest].direction, history->change, arena),
-            history->pairs[longest].pair.name, long_text(lengths[longest].needed_s, arena), never);
+            history->pairs[longest].pair.name, run_length_text(lengths[longest].needed_s, arena),
+            never);
         json_set_text(out, "metric", history->pairs[longest].pair.name);
         set_number(out, "secondsNeeded", lengths[longest].needed_s);
     }
@@ -272,7 +236,7 @@ static void put_metric(struct strbuf *out, const json_t *metric, struct arena *a
                0, "");
     json_array_foreach (json_object_get(metric, "sees"), i, one)
         put_number(out, 9, number_of(one, "percent"), 1, " %");
-    strbuf_printf(out, "  %s\n", why ? why : long_text(needed, arena));
+    strbuf_printf(out, "  %s\n", why ? why : run_length_text(needed, arena));
 }
 
 static void plan_text(const json_t *report, struct strbuf *out)
@@ -304,7 +268,7 @@ static int plan_history(struct run_input *input)
 
     input->is_history = true;
     run_catch_signals();
-    if (read_change(input->args, &history.change, &err) ||
+    if (cli_percent(input->args, "detect", DETECT_DEFAULT, &history.change, &err) ||
         run_input_read(input, cli_value(input->args, "config"), false, SINCE_DEFAULT, &err))
         return cli_fail_with(input->self, &err);
     exit_code = query_batch_run_all(input, &batch);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define DRY_RUN_WINDOW "1h"
+#define DETECT_DEFAULT 0.1
 
 static const struct cli_option options[] = {
     {"kind", 0, "KIND", "auto, canary-config, request, settings or bundle; default auto"},
@@ -24,6 +25,7 @@ static const struct cli_option options[] = {
     {"dry-run", 0, NULL, "ask every query of a canary config once, over the last hour"},
     RUN_INPUT_OPTIONS,
     {"metric", 0, "NAME", "dry run: this metric alone; repeatable"},
+    {"detect", 0, "PERCENT", "dry run: the change to be seen, as 10%; default 10%"},
     {"quiet", 'q', NULL, "print nothing but problems"},
     {0},
 };
@@ -278,20 +280,22 @@ static int dry_run(struct validation *v, const char *file)
     struct run_input input = {.self = v->self, .args = v->args, .arena = v->arena};
     const struct query_run *failure;
     struct query_batch *batch = NULL;
+    struct power_wish wish = {.is_explicit = cli_value(v->args, "detect") != NULL};
     struct strbuf text = {0};
     struct error err = {0};
     json_t *report;
     int exit_code;
 
     run_catch_signals();
-    if (run_input_read(&input, file, false, DRY_RUN_WINDOW, &err)) {
+    if (cli_percent(v->args, "detect", DETECT_DEFAULT, &wish.change, &err) ||
+        run_input_read(&input, file, false, DRY_RUN_WINDOW, &err)) {
         exit_code = cli_fail_with(v->self, &err);
         goto out;
     }
     exit_code = query_batch_run(&input, false, &batch);
     if (exit_code)
         goto out;
-    report = preflight_report(&input, batch);
+    report = preflight_report(&input, batch, &wish);
     failure = query_batch_failure(batch);
     if (failure)
         exit_code = cli_fail_with(v->self, &failure->error);

@@ -3,11 +3,13 @@
 #include "analyzer/cli_input.h"
 #include "analyzer/codec/metric_set_json.h"
 #include "analyzer/judgement.h"
+#include "analyzer/run_length.h"
 #include "analyzer/series_check.h"
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/json.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const side_words[N_SIDES] = {"baseline", "canary"};
@@ -83,35 +85,28 @@ static json_t *side_json(const struct query_run *run, json_t *warnings, struct a
     return out;
 }
 
-/* The pairs of one metric, as they would be judged. */
-static size_t check_pairs(const struct run_input *input, const struct query_batch *batch, size_t i,
-                          json_t *warnings)
+/* The pairs of one metric, and what could be seen in them. */
+static void put_pairs(const struct run_input *input, const struct query_batch *batch, size_t i,
+                      const struct power_wish *wish, json_t *out, json_t *warnings)
 {
-    json_t *config = json_copy(input->config);
-    json_t *metric = json_array_get(json_object_get(input->config, "metrics"), i);
-    struct metric_set_list sets[N_SIDES];
     struct judgement judgement = {0};
     struct error err = {0};
     size_t n_both = 0;
 
-    json_object_set_new(config, "metrics", json_pack("[O]", metric));
-    json_keep(config, batch->arena);
-    for (int side = 0; side < N_SIDES; side++)
-        sets[side] = batch->runs[side][i].sets;
-    if (judgement_mix("dry-run", config, sets, batch->arena, &judgement, &err)) {
+    if (preflight_mix(input, batch, i, &judgement, &err))
         warn(warnings, arena_printf(batch->arena,
                                     "the sides cannot be paired: %s; group both by the same labels",
                                     err.message));
-        return 0;
-    }
     for (size_t p = 0; p < judgement.n_pairs; p++)
         n_both += series_n_points(&judgement.pairs[p].sides[0]) > 0 &&
                   series_n_points(&judgement.pairs[p].sides[1]) > 0;
     series_warn(judgement.pairs, judgement.n_pairs, batch->arena, warn, warnings);
-    return n_both;
+    json_object_set_new(out, "pairs", json_integer((json_int_t)n_both));
+    json_object_set_new(out, "power", preflight_power(input, batch, i, &judgement, wish, warnings));
 }
 
-json_t *preflight_report(const struct run_input *input, const struct query_batch *batch)
+json_t *preflight_report(const struct run_input *input, const struct query_batch *batch,
+                         const struct power_wish *wish)
 {
     json_t *metrics = json_array();
     size_t n_errors = 0, n_warnings = 0;
@@ -128,9 +123,10 @@ json_t *preflight_report(const struct run_input *input, const struct query_batch
             has_failed = has_failed || run->error.code;
             n_errors += run->error.code != ERR_OK;
         }
-        json_object_set_new(
-            one, "pairs",
-            json_integer(has_failed ? 0 : (json_int_t)check_pairs(input, batch, i, warnings)));
+        if (has_failed)
+            json_object_update_new(one, json_pack("{si,s[]}", "pairs", 0, "power"));
+        else
+            put_pairs(input, batch, i, wish, one, warnings);
         n_warnings += json_array_size(warnings);
         json_object_set_new(one, "warnings", warnings);
         json_array_append_new(metrics, one);
@@ -180,10 +176,42 @@ static void side_text(const json_t *side, const char *word, struct strbuf *out)
     }
 }
 
+static double number_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static void power_text(const json_t *power, struct strbuf *out)
+{
+    double phi = number_of(power, "phi"), mde = number_of(power, "minimumDetectableEffect");
+    double worth = number_of(power, "effectivePoints"), needed = number_of(power, "secondsNeeded");
+    bool is_of_counts = json_object_get(power, "events") != NULL;
+    const char *why = json_string_value(json_object_get(power, "why"));
+    struct arena *arena = arena_create();
+
+    strbuf_printf(out, "  power     %lld points", integer_of(power, "points"));
+    if (is_of_counts)
+        strbuf_printf(out, ", %.0f events", number_of(power, "events"));
+    else if (!isnan(worth))
+        strbuf_printf(out, ", worth %.0f (autocorrelation %.2f)", worth, phi);
+    if (!isnan(mde))
+        strbuf_printf(out, "; at alpha %.3g sees a change of %.3g, %.3g %% of %.4g",
+                      number_of(power, "alpha"), mde, number_of(power, "minimumDetectablePercent"),
+                      number_of(power, "level"));
+    if (why)
+        strbuf_printf(out, "; no answer for %.4g %%: ", number_of(power, "detectPercent"));
+    else
+        strbuf_printf(out, "; %.4g %% takes ", number_of(power, "detectPercent"));
+    put_line(out, why ? why : run_length_text(needed, arena));
+    arena_free(arena);
+}
+
 void preflight_text(const json_t *report, struct strbuf *out)
 {
-    const json_t *metric, *warning;
-    size_t i, w;
+    const json_t *metric, *warning, *power;
+    size_t i, w, p;
 
     json_array_foreach (json_object_get(report, "metrics"), i, metric) {
         strbuf_printf(out, "%s: %lld of its series pair\n",
@@ -191,6 +219,8 @@ void preflight_text(const json_t *report, struct strbuf *out)
                       integer_of(metric, "pairs"));
         for (int side = 0; side < N_SIDES; side++)
             side_text(json_object_get(metric, side_words[side]), side_words[side], out);
+        json_array_foreach (json_object_get(metric, "power"), p, power)
+            power_text(power, out);
         json_array_foreach (json_object_get(metric, "warnings"), w, warning) {
             strbuf_puts(out, "  warning   ");
             put_line(out, json_string_value(warning));

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define S_PER_HOUR 3600.0
+#define READER_NAME "RobustRank-v1.0"
 #define MIN_EVENTS 5.0 /* of both arms; below that no log ratio is normal */
 
 static int compare_doubles(const void *a, const void *b)
@@ -256,4 +257,23 @@ double run_length_sees(const struct run_length *length, double seconds)
     return length->margin + power_mde_har(length->omega, (size_t)n, (double)long_run_nu((size_t)n),
                                           length->alpha, POWER_DEFAULT) /
                                 fabs(length->level);
+}
+
+const struct judge_type *run_length_judge(const struct judge_type *of_config)
+{
+    return of_config->test ? of_config : judge_find(READER_NAME);
+}
+
+const char *run_length_text(double seconds, struct arena *arena)
+{
+    double minutes = ceil(seconds / 60), hours;
+
+    if (minutes < 60)
+        return arena_printf(arena, "%.0f min", minutes);
+    minutes = ceil(minutes / 5) * 5;
+    hours = floor(minutes / 60);
+    if (hours < 48)
+        return arena_printf(arena, "%.0f h %.0f min", hours, minutes - hours * 60);
+    hours = ceil(minutes / 60);
+    return arena_printf(arena, "%.0f d %.0f h", floor(hours / 24), fmod(hours, 24));
 }

@@ -44,4 +44,11 @@ void run_length_estimate(const struct run_length_question *question, struct aren
  * where there is none. */
 double run_length_sees(const struct run_length *length, double seconds);
 
+/* The judge whose options tell what a metric is: the config's own, or where that reads none of them
+ * the recommended one. */
+const struct judge_type *run_length_judge(const struct judge_type *of_config);
+
+/* "45 min", "2 h 10 min", "3 d 4 h": rounded up to what a person would set. */
+const char *run_length_text(double seconds, struct arena *arena);
+
 #endif

@@ -1,7 +1,9 @@
 """`serinus validate`: every problem with its place, and the dry run."""
 import datetime
 import json
+import math
 import os
+import random
 import re
 import xml.etree.ElementTree
 
@@ -310,3 +312,70 @@ def test_a_dry_run_shows_labels_that_cannot_pair(scripted_store, tmp_path):
     done = dry_run(scripted_store, config=path)
     assert done.returncode == 0 and "have no partner with the same labels" in done.stdout, done.stdout
     assert dry_run(scripted_store, "--strict", config=path).returncode == 65
+
+
+def noisy(seed, n, phi=0.6, level=50, deviation=2):
+    """A series that remembers itself."""
+    source, at, out = random.Random(seed), 0, []
+    for _ in range(n):
+        at = phi * at + math.sqrt(1 - phi * phi) * source.gauss(0, 1)
+        out.append(level + deviation * at)
+    return out
+
+
+def power_config(tmp_path, effect_size=None):
+    def metric(name, judge=None, **canary):
+        return {"name": name, "scopeName": "default", "groups": ["g"],
+                "query": {"type": "prometheus", "customInlineTemplate": f"PromQL:{name}{{v=\"${{scope}}\"}}"},
+                "analysisConfigurations": {"canary": {"direction": "increase", "judge": judge or {}, **canary}}}
+
+    path = tmp_path / "power.json"
+    path.write_text(json.dumps({
+        "name": "power", "applications": ["x"], "judge": {"name": "RobustRank-v1.0", "judgeConfigurations": {"alpha": 0.05}},
+        "classifier": {"groupWeights": {"g": 100}}, "metrics": [
+            metric("latency", effectSize=effect_size or {}),
+            metric("errors", {"metricType": "counter", "exposureMetric": "requests"}), metric("requests")]}))
+    return path
+
+
+def answer_power(path, query):
+    start = datetime.datetime.fromisoformat(query["start"].replace("Z", "+00:00")).timestamp()
+    end = datetime.datetime.fromisoformat(query["end"].replace("Z", "+00:00")).timestamp()
+    n, seed = int(end - start) // 60 + 1, 1 + ("v42" in query["query"])
+    values = {"l": noisy(seed, n), "e": [round(v) for v in noisy(seed + 2, n, 0, 20, 4)], "r": [1000 + i % 7 for i in range(n)]}
+    return 200, {}, matrix(values[query["query"][0]], start=start)
+
+
+def test_a_dry_run_says_what_a_canary_of_its_length_could_tell(scripted_store, tmp_path):
+    scripted_store.answer = answer_power
+    done = dry_run(scripted_store, "-o", "json", "--last", "3h", config=power_config(tmp_path))
+    assert done.returncode == 0, done.stderr
+    latency, errors, requests = json.loads(done.stdout)[0]["dryRun"]["metrics"]
+    power = latency["power"][0]
+    assert power["points"] == 181 and power["alpha"] == 0.05 and power["detectPercent"] == 10
+    assert 0.4 < power["phi"] < 0.8 and 20 < power["effectivePoints"] < 90
+    assert abs(power["minimumDetectablePercent"] - 100 * power["minimumDetectableEffect"] / power["level"]) < 1e-9
+    # sqrt(2) deviations of 2, about 45 points' worth of them: (2.2 + 0.87) * 2.83 / sqrt(45)
+    assert 0.8 < power["minimumDetectableEffect"] < 2.2
+    assert 600 < power["secondsNeeded"] < 10800 and "why" not in power and latency["warnings"] == []
+    counts = errors["power"][0]
+    assert 7000 < counts["events"] < 7600 and 0.019 < counts["level"] < 0.021 and "effectivePoints" not in counts
+    # 1.96 + 0.84 standard errors of the log ratio of about 3,600 and 3,600 events
+    assert 5 < counts["minimumDetectablePercent"] < 9
+    text = dry_run(scripted_store, "--last", "3h", "--detect", "5%", config=power_config(tmp_path)).stdout
+    assert "power     181 points, worth" in text and "; 5 % takes " in text and " events; at alpha 0.05" in text
+
+
+def test_a_dry_run_warns_of_a_window_too_short_for_what_is_allowed(scripted_store, tmp_path):
+    scripted_store.answer = answer_power
+    config = power_config(tmp_path, {"allowedIncrease": 1.01})
+    warnings = json.loads(dry_run(scripted_store, "-o", "json", config=config).stdout)[0]["dryRun"]["metrics"][0]["warnings"]
+    assert [w for w in warnings if "a window of 1 h 0 min is too short to decide about the allowed change of 1 %; that takes " in w]
+    wide = power_config(tmp_path, {"allowedIncrease": 1.5})
+    assert json.loads(dry_run(scripted_store, "-o", "json", config=wide).stdout)[0]["dryRun"]["metrics"][0]["warnings"] == []
+    # a change that is smaller than what is allowed is never shown
+    assert "no answer for 10 %: the limits of the config allow such a change" in dry_run(scripted_store, config=wide).stdout
+    asked = dry_run(scripted_store, "--detect", "0.5", config=power_config(tmp_path)).stdout
+    assert "is too short to see a change of 0.5 %" in asked
+    bad = dry_run(scripted_store, "--detect", "none", config=wide)
+    assert bad.returncode == 64 and "--detect must be a percentage above 0" in bad.stderr
