@@ -255,18 +255,33 @@ static void add_pair(struct mixer *mixer, const struct tag_map *tags,
         fill_side(&pair->sides[side], sets[side], &mixer->sides[side]->sets[0], mixer->arena);
 }
 
+/* The pairs of a side with labels; what the other has, without any, is in none of them. */
+static void add_one_sided(struct mixer *mixer, int side)
+{
+    const struct metric_set_list *labelled = mixer->sides[side];
+    const struct metric_set_list *other = mixer->sides[!side];
+    bool has_unused = false;
+
+    for (size_t i = 0; i < other->n_sets; i++)
+        has_unused |= has_value(&other->sets[i]);
+    for (size_t i = 0; i < labelled->n_sets; i++) {
+        const struct metric_set *set = &labelled->sets[i];
+
+        add_pair(mixer, &set->tags, side == SIDE_CONTROL ? set : NULL,
+                 side == SIDE_CONTROL ? NULL : set);
+    }
+    for (size_t i = 0; i < mixer->n_pairs; i++)
+        mixer->pairs[i].sides[!side].has_unused = has_unused;
+}
+
 static void add_pairs(struct mixer *mixer)
 {
     const struct metric_set_list *control = mixer->sides[SIDE_CONTROL];
     const struct metric_set_list *experiment = mixer->sides[SIDE_EXPERIMENT];
     bool control_untagged = has_untagged(control), experiment_untagged = has_untagged(experiment);
 
-    if (control_untagged && !experiment_untagged) {
-        for (size_t i = 0; i < experiment->n_sets; i++)
-            add_pair(mixer, &experiment->sets[i].tags, NULL, &experiment->sets[i]);
-    } else if (experiment_untagged && !control_untagged) {
-        for (size_t i = 0; i < control->n_sets; i++)
-            add_pair(mixer, &control->sets[i].tags, &control->sets[i], NULL);
+    if (control_untagged != experiment_untagged) {
+        add_one_sided(mixer, control_untagged ? SIDE_EXPERIMENT : SIDE_CONTROL);
     } else {
         for (size_t i = 0; i < control->n_sets; i++)
             add_pair(mixer, &control->sets[i].tags, &control->sets[i],

@@ -154,6 +154,18 @@ static bool check_step(const struct metric_pair *pair, const struct finder *find
                             step_ms / MS_PER_S));
 }
 
+static void say_unlabelled(const struct metric_pair *pair, const char *unlabelled,
+                           const char *labelled, const struct finder *finder)
+{
+    say(finder, arena_printf(finder->arena,
+                             "metric \"%s\": the series of the %s has no labels and those of the "
+                             "%s have (%s, for instance), so none has a partner, and the values of "
+                             "the %s are not used; group both sides by the same labels in the "
+                             "query, or by none",
+                             pair->name, unlabelled, labelled,
+                             tags_text(&pair->tags, finder->arena), unlabelled));
+}
+
 /* Series of both sides, and none or not all of them have a partner. */
 static void check_partners(const struct metric_pair *pairs, size_t n_pairs,
                            const struct finder *finder)
@@ -181,6 +193,10 @@ static void check_partners(const struct metric_pair *pairs, size_t n_pairs,
                          pairs[0].name, n_lone, n_lone + n_both,
                          tags_text(&lone[SIDE_CONTROL]->tags, finder->arena),
                          tags_text(&lone[SIDE_EXPERIMENT]->tags, finder->arena)));
+    else if (lone[SIDE_CONTROL] && lone[SIDE_CONTROL]->sides[SIDE_EXPERIMENT].has_unused)
+        say_unlabelled(lone[SIDE_CONTROL], "canary", "baseline", finder);
+    else if (lone[SIDE_EXPERIMENT] && lone[SIDE_EXPERIMENT]->sides[SIDE_CONTROL].has_unused)
+        say_unlabelled(lone[SIDE_EXPERIMENT], "baseline", "canary", finder);
     else if (n_lone && n_both) {
         int side = lone[SIDE_CONTROL] ? SIDE_CONTROL : SIDE_EXPERIMENT;
 

@@ -56,6 +56,7 @@ struct pair_side {
     size_t n_values;
     int64_t start_unix_ms, step_ms;
     struct tag_map attributes;
+    bool has_unused; /* all NaN, for its values have no labels to be paired by; not stored */
 };
 
 /* Control and experiment of one metric and one tag set: what the judge compares. */

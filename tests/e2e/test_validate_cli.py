@@ -301,6 +301,22 @@ def test_a_dry_run_takes_the_last_hour_and_says_what_is_wrong(scripted_store):
     assert epoch(asked["end"]) - epoch(asked["start"]) == 3600
 
 
+@pytest.mark.parametrize("labelled, words", [
+    ("v42", "the series of the baseline has no labels and those of the canary have (pod=\"a\", zone=\"z\", for instance)"),
+    ("v41", "the values of the canary are not used; group both sides by the same labels"),
+])
+def test_a_dry_run_shows_labels_on_one_side_alone(scripted_store, tmp_path, labelled, words):
+    scripted_store.answer = lambda path, query: (200, {}, matrix(
+        [i * 7 % 61 for i in range(61)], labels={"pod": "a", "zone": "z"} if labelled in query["query"] else {}))
+    config = {"name": "pods", "applications": ["x"], "classifier": {"groupWeights": {"g": 100}}, "metrics": [
+        {"name": "m", "scopeName": "default", "groups": ["g"],
+         "query": {"type": "prometheus", "customInlineTemplate": "PromQL:up{v=\"${scope}\"}"}}]}
+    path = tmp_path / "pods.json"
+    path.write_text(json.dumps(config))
+    done = dry_run(scripted_store, config=path)
+    assert done.returncode == 0 and words in done.stdout, done.stdout
+
+
 def test_a_dry_run_shows_labels_that_cannot_pair(scripted_store, tmp_path):
     scripted_store.answer = lambda path, query: (200, {}, matrix(
         [i * 7 % 61 for i in range(61)], labels={"pod": "a" if "v41" in query["query"] else "b", "zone": query["query"][-9:]}))

@@ -103,6 +103,29 @@ static void an_untagged_side_is_all_nan_for_tagged_ones(void **state)
     arena_free(f->arena);
 }
 
+/* Values that take no part are not lost without a word; a placeholder has none. */
+static void values_without_labels_are_noted(void **state)
+{
+    (void)state;
+    for (int side = 0; side < N_SIDES; side++) {
+        for (int n_values = 0; n_values < 3; n_values += 2) {
+            struct fixture *f = fixture_create();
+
+            row("side %d, %d values", side, n_values);
+            add(&f->sides[side], NULL, NULL, (size_t)n_values, 2);
+            add(&f->sides[!side], "code", "200", 3, 3);
+            add(&f->sides[!side], "code", "500", 3, 3);
+            assert_int_equal(ERR_OK, mix(f));
+            assert_int_equal(2, f->n_pairs);
+            for (size_t i = 0; i < 2; i++) {
+                assert_int_equal(n_values > 0, f->pairs[i].sides[side].has_unused);
+                assert_false(f->pairs[i].sides[!side].has_unused);
+            }
+            arena_free(f->arena);
+        }
+    }
+}
+
 static void sides_are_padded_and_never_cut(void **state)
 {
     struct fixture *f = fixture_create();
@@ -318,6 +341,7 @@ int main(void)
         cmocka_unit_test(equal_tags_go_together),
         cmocka_unit_test(a_missing_partner_is_all_nan),
         cmocka_unit_test(an_untagged_side_is_all_nan_for_tagged_ones),
+        cmocka_unit_test(values_without_labels_are_noted),
         cmocka_unit_test(sides_are_padded_and_never_cut),
         cmocka_unit_test(of_equal_tags_the_first_set_counts),
         cmocka_unit_test(different_tag_keys_are_refused),

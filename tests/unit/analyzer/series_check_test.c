@@ -115,6 +115,9 @@ static void series_without_partners_are_named(void **state)
     assert_non_null(strstr(said, "baseline pod=\"a\"; canary pod=\"b\""));
     pairs[1].name = "another";
     assert_string_equal("", warnings(pairs, 2)); /* no data at all is the judge's word to say */
+    pairs[0].sides[SIDE_EXPERIMENT].has_unused = true;
+    assert_non_null(strstr(warnings(pairs, 2), "the series of the canary has no labels and those "
+                                               "of the baseline have (pod=\"a\", for instance)"));
     arena_free(arena);
 }
 
