@@ -165,9 +165,9 @@ def test_many_kills(tmp_path, long_prometheus, undisturbed):
 # --- stopping ---
 
 def query_by_hand(service):
-    """The status of an answer that takes as long as the metric store's."""
+    """The status of an answer that takes as long as the metric store's. No canary asks the same."""
     return requests.post(service.url + "/fetch/prometheus/query", timeout=20, params={
-        "metricSetName": "cpu", "metricName": "cpu", "customFilter": 'version="v42"', "step": 60,
+        "metricSetName": "cpu", "metricName": "cpu", "customFilter": 'version="v42"', "step": 30,
         "start": WINDOW[0], "end": WINDOW[1]}).status_code
 
 
@@ -269,8 +269,9 @@ def test_a_stop_under_load_drops_nothing_that_was_asked(start_serinus, prometheu
             try:
                 answer = requests.post(f"{service.url}/canary/{config}", json=canary_request("v42"), timeout=20)
             except requests.RequestException as error:
-                # The kernel takes connections for a while that nobody will look at any more.
-                if not signalled or began < signalled[0] - 0.05:
+                # The kernel takes connections for a while that nobody will look at any more, and then
+                # refuses them: this thread may have waited long between its clock and its connection.
+                if not signalled or ("refused" not in repr(error) and began < signalled[0] - 0.05):
                     broken.append(repr(error))
                 time.sleep(0.05)
                 continue
