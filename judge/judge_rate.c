@@ -14,6 +14,7 @@
  * Source: Przyborowski and Wilenski 1940, Lancaster 1961 (mid-p); Newcombe 1998, Donner and Zou
  * 2012 (interval of a ratio of proportions from two Wilson intervals). */
 #include "judge/measure.h"
+#include "judge/rate_counts.h"
 #include "judge/stats/binomial.h"
 #include "judge/stats/dispersion.h"
 #include "judge/stats/distribution.h"
@@ -29,154 +30,15 @@
 #define MEMORY_LEVEL 0.01  /* of the long-run variance */
 #define QUASI_MAX_DISPERSION 1.5
 #define LOG_OFFSET 0.5 /* of an event: a minute without any has a logarithm, too */
-#define MS_PER_S 1000.0
-
-/* One side: events and exposures of the intervals that have both, oldest first. */
-struct rate_side {
-    double *events, *exposure;
-    size_t n;
-    double total, exposed;
-};
 
 struct rate_test {
     const struct test_input *input;
     struct arena *scratch;
     struct rate_side sides[N_SIDES];
-    double rate[N_SIDES];
     double dispersion; /* times the variance of Poisson counts; 1 when it was not looked at */
     double widening;   /* of standard errors: root of it, times calibration */
     bool is_shift;     /* the effect is a difference of the rates, not their ratio */
 };
-
-static bool refuse(struct test_report *out, enum decision decision, const char *reason)
-{
-    out->decision = decision;
-    out->reason = reason;
-    return false;
-}
-
-/* --- data --- */
-
-/* The exposure at the metric's point `i`; NaN where there is none. Points are matched by the
- * interval they lie in; without a step, by their number. */
-static double exposure_at(const struct pair_side *metric, const struct pair_side *exposure,
-                          size_t i)
-{
-    double at = (double)i;
-
-    if (metric->step_ms > 0 && exposure->step_ms > 0)
-        at = floor(((double)metric->start_unix_ms - (double)exposure->start_unix_ms +
-                    (double)i * (double)metric->step_ms) /
-                   (double)exposure->step_ms);
-    return at >= 0 && at < (double)exposure->n_values ? exposure->values[(size_t)at] : NAN;
-}
-
-/* What the metric says about one interval, as a count. */
-static bool count_of(double value, double exposure, const struct metric_policy *policy,
-                     struct arena *arena, double *out, struct test_report *report)
-{
-    if (policy->options.metric_type == TYPE_ERROR_RATE) {
-        *out = round(value * exposure);
-        return (value >= 0 && value <= 1) ||
-               refuse(report, DECISION_ERROR,
-                      arena_printf(arena,
-                                   "an error rate is a share from 0 to 1, and one value is %g; "
-                                   "rescale the query",
-                                   value));
-    }
-    *out = round(value);
-    return true;
-}
-
-static bool may_count(const struct test_input *input, struct test_report *out)
-{
-    enum measure_counts counts = input->policy->options.metric_type == TYPE_ERROR_RATE
-                                     ? COUNTS_WHOLE
-                                     : measure_counts(input->arms);
-
-    if (counts == COUNTS_ROUNDED)
-        test_report_warn(out, "roundedCounts",
-                         "the counts have fractions, as a store's extrapolation makes them, and "
-                         "were rounded");
-    return counts != COUNTS_NONE ||
-           refuse(out, DECISION_ERROR,
-                  "the values are no numbers of events; query them per interval (in Prometheus "
-                  "with increase()), set metricType to \"errorRate\" if they are a share, or take "
-                  "RobustRank-v1.0");
-}
-
-static bool may_align(const struct test_input *input, struct arena *arena, struct test_report *out)
-{
-    const struct metric_pair *metric = input->pair, *exposure = input->exposure;
-
-    for (int side = 0; side < N_SIDES; side++)
-        if (exposure && metric->sides[side].step_ms > 0 && exposure->sides[side].step_ms > 0 &&
-            metric->sides[side].step_ms != exposure->sides[side].step_ms)
-            return refuse(out, DECISION_ERROR,
-                          arena_printf(arena,
-                                       "the points of the exposure metric are %g s apart, those of "
-                                       "the metric %g s; query both with one step",
-                                       (double)exposure->sides[side].step_ms / MS_PER_S,
-                                       (double)metric->sides[side].step_ms / MS_PER_S));
-    return true;
-}
-
-static bool is_exposed(double exposure)
-{
-    return exposure > 0 && isfinite(exposure);
-}
-
-static bool add(struct rate_test *test, int side, double value, double exposure,
-                struct arena *arena, struct test_report *out)
-{
-    struct rate_side *to = &test->sides[side];
-    double events;
-
-    if (!count_of(value, exposure, test->input->policy, arena, &events, out))
-        return false;
-    to->events[to->n] = events;
-    to->exposure[to->n++] = exposure;
-    to->total += events;
-    to->exposed += exposure;
-    return true;
-}
-
-static bool collect(struct rate_test *test, struct arena *arena, struct test_report *out)
-{
-    const struct test_input *input = test->input;
-    const struct arms *arms = input->arms;
-
-    for (int side = 0; side < N_SIDES; side++)
-        test->sides[side] =
-            (struct rate_side){arena_array(test->scratch, double, arms->sides[side].n),
-                               arena_array(test->scratch, double, arms->sides[side].n), 0, 0, 0};
-    for (int side = 0; side < N_SIDES; side++) {
-        for (size_t k = 0; k < arms->sides[side].n; k++) {
-            double exposure[N_SIDES] = {1, 1};
-            bool is_usable = true;
-
-            for (int each = 0; each < N_SIDES && input->exposure; each++)
-                if (each == side || arms->is_paired) {
-                    exposure[each] =
-                        exposure_at(&input->pair->sides[each], &input->exposure->sides[each],
-                                    arms->index[each][k]);
-                    is_usable = is_usable && is_exposed(exposure[each]);
-                }
-            if (is_usable &&
-                !add(test, side, arms->sides[side].values[k], exposure[side], arena, out))
-                return false;
-        }
-        out->n[side] = test->sides[side].n;
-    }
-    if (test->sides[0].n == 0 || test->sides[1].n == 0)
-        return refuse(out, DECISION_NO_DATA, "no interval has exposure on both sides");
-    for (int side = 0; side < N_SIDES; side++) {
-        if (!isfinite(test->sides[side].exposed) || test->sides[side].total > MEASURE_LARGEST_COUNT)
-            return refuse(out, DECISION_ERROR, "the counts or exposures are too large to add up");
-        test->rate[side] = test->sides[side].total / test->sides[side].exposed;
-    }
-    return true;
-}
 
 /* The difference of the rates that a test with this standard error finds; without events there is
  * nothing to tell it from. */
@@ -193,7 +55,7 @@ static void conclude(struct rate_test *test, measure_limit_test at, double log_s
                      double difference_se, struct test_report *out)
 {
     const struct metric_policy *policy = test->input->policy;
-    double x = test->rate[SIDE_EXPERIMENT], y = test->rate[SIDE_CONTROL];
+    double x = test->sides[SIDE_EXPERIMENT].rate, y = test->sides[SIDE_CONTROL].rate;
     size_t n = out->n[0] < out->n[1] ? out->n[0] : out->n[1];
     struct measure_limit limit =
         measure_limit(policy, policy->direction == DIRECTION_DECREASE ? policy->allowed_decrease
@@ -225,15 +87,15 @@ static double shown_dispersion(double pearson, double omega, size_t n)
 }
 
 /* Of one side's residuals against its own mean rate. */
-static double dispersion_of_side(const struct rate_side *side, double rate, struct arena *scratch)
+static double dispersion_of_side(const struct rate_side *side, struct arena *scratch)
 {
     double *residuals = arena_array(scratch, double, side->n), pearson = 0;
     struct long_run run;
 
-    if (side->n < 2 || rate == 0)
+    if (side->n < 2 || side->rate == 0)
         return 1;
     for (size_t i = 0; i < side->n; i++) {
-        double expected = rate * side->exposure[i];
+        double expected = side->rate * side->exposure[i];
 
         residuals[i] = (side->events[i] - expected) / sqrt(expected);
         pearson += residuals[i] * residuals[i];
@@ -248,8 +110,7 @@ static double dispersion_of(const struct rate_test *test)
     struct dispersion dispersion;
 
     if (!test->input->arms->is_paired)
-        return fmax(dispersion_of_side(x, test->rate[SIDE_EXPERIMENT], test->scratch),
-                    dispersion_of_side(y, test->rate[SIDE_CONTROL], test->scratch));
+        return fmax(dispersion_of_side(x, test->scratch), dispersion_of_side(y, test->scratch));
     dispersion_estimate(x->events, y->events, x->exposure, y->exposure, x->n, test->scratch,
                         &dispersion);
     return dispersion.df > 0 && isfinite(dispersion.log_ratio)
@@ -277,8 +138,7 @@ static void poisson_at(void *ctx, struct measure_limit limit, double *above, dou
     double n = x->total + y->total, at, share;
 
     if (limit.shift != 0) {
-        double z = t_statistic(test->rate[SIDE_EXPERIMENT] - test->rate[SIDE_CONTROL] - limit.shift,
-                               rate_difference_se(test));
+        double z = t_statistic(x->rate - y->rate - limit.shift, rate_difference_se(test));
 
         *above = p_value(erfc(z / M_SQRT2) / 2);
         *below = p_value(erfc(-z / M_SQRT2) / 2);
@@ -311,14 +171,12 @@ static void test_poisson(struct rate_test *test, struct effect *ratio, struct ef
     struct interval interval;
 
     poisson_rates_test(x->total, x->exposed, y->total, y->exposed, out->alpha, &rates);
-    interval = interval_around(test->rate[SIDE_EXPERIMENT] - test->rate[SIDE_CONTROL], se,
-                               normal_quantile_two_sided(out->alpha));
+    interval = interval_around(x->rate - y->rate, se, normal_quantile_two_sided(out->alpha));
     *ratio =
         (struct effect){"rateRatio", rates.ratio, stretch(rates.ratio, rates.lower, test->widening),
                         stretch(rates.ratio, rates.upper, test->widening), UNIT_RATIO};
-    *difference =
-        (struct effect){"difference", test->rate[SIDE_EXPERIMENT] - test->rate[SIDE_CONTROL],
-                        interval.lower, interval.upper, UNIT_METRIC};
+    *difference = (struct effect){"difference", x->rate - y->rate, interval.lower, interval.upper,
+                                  UNIT_METRIC};
     out->method = is_plain ? "poisson-mid-p" : "poisson-quasi";
     out->exactness = is_plain ? EXACTNESS_EXACT : EXACTNESS_ASYMPTOTIC;
     out->statistic_name = "z";
@@ -392,10 +250,11 @@ static void test_har(struct rate_test *test, struct effect *ratio, struct effect
 
     run_har(test, 0, &har);
     interval = interval_around(har.effect, har.se, t_quantile_two_sided(out->alpha, har.df));
-    *difference =
-        (struct effect){"difference", test->rate[SIDE_EXPERIMENT] - test->rate[SIDE_CONTROL], NAN,
-                        NAN, UNIT_METRIC};
-    *ratio = (struct effect){"rateRatio", test->rate[SIDE_EXPERIMENT] / test->rate[SIDE_CONTROL],
+    *difference = (struct effect){
+        "difference", test->sides[SIDE_EXPERIMENT].rate - test->sides[SIDE_CONTROL].rate, NAN, NAN,
+        UNIT_METRIC};
+    *ratio = (struct effect){"rateRatio",
+                             test->sides[SIDE_EXPERIMENT].rate / test->sides[SIDE_CONTROL].rate,
                              NAN, NAN, UNIT_RATIO};
     if (test->is_shift)
         *difference =
@@ -418,7 +277,7 @@ static void test_har(struct rate_test *test, struct effect *ratio, struct effect
     conclude(test, har_at, har.se, har.se, out);
     out->minimum_detectable_effect =
         (t_quantile_two_sided(out->alpha, har.df) + t_quantile(POWER_DEFAULT, har.df)) * har.se *
-        (test->is_shift ? 1 : test->rate[SIDE_CONTROL]);
+        (test->is_shift ? 1 : test->sides[SIDE_CONTROL].rate);
 }
 
 /* --- two proportions --- */
@@ -427,7 +286,7 @@ static void proportions_at(void *ctx, struct measure_limit limit, double *above,
 {
     const struct rate_test *test = ctx;
     const struct rate_side *x = &test->sides[SIDE_EXPERIMENT], *y = &test->sides[SIDE_CONTROL];
-    double p1 = test->rate[SIDE_EXPERIMENT], p2 = test->rate[SIDE_CONTROL];
+    double p1 = x->rate, p2 = y->rate;
     double z;
 
     if (limit.shift == 0 && limit.factor == 1) {
@@ -470,18 +329,19 @@ static struct interval ratio_interval(const struct two_proportions *of)
 static bool are_proportions(const struct rate_test *test, struct test_report *out)
 {
     if (!test->input->exposure)
-        return refuse(
+        return test_refuse(
             out, DECISION_ERROR,
             "the model \"bernoulli\" needs exposureMetric, the requests of each interval");
     for (int side = 0; side < N_SIDES; side++)
         for (size_t i = 0; i < test->sides[side].n; i++)
             if (test->sides[side].events[i] > test->sides[side].exposure[i])
-                return refuse(out, DECISION_ERROR,
-                              "the model \"bernoulli\" cannot have more errors than requests in an "
-                              "interval; set model to \"poisson\"");
+                return test_refuse(
+                    out, DECISION_ERROR,
+                    "the model \"bernoulli\" cannot have more errors than requests in an "
+                    "interval; set model to \"poisson\"");
     return test->sides[0].exposed >= 1 && test->sides[1].exposed >= 1
                ? true
-               : refuse(out, DECISION_NO_DATA, "a side has less than one request");
+               : test_refuse(out, DECISION_NO_DATA, "a side has less than one request");
 }
 
 static void test_proportions(struct rate_test *test, struct effect *ratio,
@@ -545,15 +405,8 @@ static void rate_judge_test(const struct test_input *input, struct arena *scratc
     struct effect ratio, difference;
     rate_procedure procedure;
 
-    if (!measure_is_testable(input, out) || !may_align(input, arena, out) || !may_count(input, out))
-        return;
-    if (!input->exposure && input->policy->options.metric_type == TYPE_ERROR_RATE) {
-        refuse(out, DECISION_ERROR,
-               "the metricType \"errorRate\" needs exposureMetric, the requests of each interval; "
-               "without them take RobustRank-v1.0");
-        return;
-    }
-    if (!collect(&test, arena, out))
+    if (!measure_is_testable(input, out) ||
+        !rate_counts_read(input, scratch, arena, test.sides, out))
         return;
     procedure = choose(&test, arena, out);
     if (!procedure)

@@ -71,13 +71,6 @@ void sequential_refuse(struct trace *out, enum decision decision, const char *re
 
 /* --- minutes --- */
 
-static bool refuse(struct test_report *out, enum decision decision, const char *reason)
-{
-    out->decision = decision;
-    out->reason = reason;
-    return false;
-}
-
 static bool is_count(const struct metric_policy *policy)
 {
     return policy->options.metric_type == TYPE_COUNTER ||
@@ -106,12 +99,12 @@ static bool count_of(const struct test_input *input, double value, double reques
 
     *out = is_share ? round(value * requests) : value;
     if (is_share && !(value >= 0 && value <= 1))
-        return refuse(report, DECISION_ERROR,
-                      "an error rate is a share from 0 to 1, and a value is not; rescale the "
-                      "query, or set metricType to \"counter\"");
-    return value >= 0 || refuse(report, DECISION_ERROR,
-                                "a count is below 0; counts per interval are needed, such as "
-                                "those of increase() in Prometheus");
+        return test_refuse(report, DECISION_ERROR,
+                           "an error rate is a share from 0 to 1, and a value is not; rescale the "
+                           "query, or set metricType to \"counter\"");
+    return value >= 0 || test_refuse(report, DECISION_ERROR,
+                                     "a count is below 0; counts per interval are needed, such as "
+                                     "those of increase() in Prometheus");
 }
 
 /* Minutes with traffic on both sides; those without say nothing about rates. */
@@ -126,12 +119,13 @@ static bool gather_counts(const struct test_input *input, struct arena *scratch,
     for (size_t k = 0; k < ARRAY_LEN(kept); k++)
         kept[k] = arena_array(scratch, double, x->n);
     if (!input->exposure && input->policy->options.metric_type == TYPE_ERROR_RATE)
-        return refuse(report, DECISION_ERROR,
-                      "the metricType \"errorRate\" needs exposureMetric, the requests of each "
-                      "interval; without them leave out metricType, for ranks");
+        return test_refuse(
+            report, DECISION_ERROR,
+            "the metricType \"errorRate\" needs exposureMetric, the requests of each "
+            "interval; without them leave out metricType, for ranks");
     if (input->exposure && !covers(input->exposure, input->pair))
-        return refuse(report, DECISION_NO_DATA,
-                      "the exposure metric does not cover the same minutes");
+        return test_refuse(report, DECISION_NO_DATA,
+                           "the exposure metric does not cover the same minutes");
     for (size_t i = 0; i < x->n; i++) {
         size_t at = arms->index[SIDE_EXPERIMENT][i];
         double r = 1, s = 1;
@@ -158,7 +152,8 @@ static bool gather_counts(const struct test_input *input, struct arena *scratch,
         test_report_warn(report, "equalExposure",
                          "both sides are taken to have the same traffic; name the metric that "
                          "counts requests in exposureMetric");
-    return out->n > 0 || refuse(report, DECISION_NO_DATA, "no minute has traffic on both sides");
+    return out->n > 0 ||
+           test_refuse(report, DECISION_NO_DATA, "no minute has traffic on both sides");
 }
 
 static bool gather(const struct test_input *input, struct arena *scratch, struct minutes *out,
@@ -168,15 +163,17 @@ static bool gather(const struct test_input *input, struct arena *scratch, struct
     double *ones;
 
     if (input->policy->options.is_sliding)
-        return refuse(report, DECISION_ERROR, "needs a growing interval: set lookbackMins to 0");
+        return test_refuse(report, DECISION_ERROR,
+                           "needs a growing interval: set lookbackMins to 0");
     if (input->policy->options.pairing == POINTS_UNPAIRED)
-        return refuse(report, DECISION_ERROR,
-                      "this judge compares minutes with the same minute of the other side, which "
-                      "\"pairing\": \"unpaired\" forbids");
+        return test_refuse(
+            report, DECISION_ERROR,
+            "this judge compares minutes with the same minute of the other side, which "
+            "\"pairing\": \"unpaired\" forbids");
     if (!arms->is_paired)
-        return refuse(report, DECISION_NO_DATA,
-                      "the two sides do not start at the same time with the same step; set "
-                      "\"pairing\" to \"paired\" to compare them in their order");
+        return test_refuse(report, DECISION_NO_DATA,
+                           "the two sides do not start at the same time with the same step; set "
+                           "\"pairing\" to \"paired\" to compare them in their order");
     if (is_count(input->policy))
         return gather_counts(input, scratch, out, report);
     ones = arena_array(scratch, double, arms->sides[0].n);
@@ -353,14 +350,14 @@ static void sequential_test(const struct test_input *input, struct arena *scratc
     if (!gather(input, scratch, &run.minutes, out))
         return;
     if (is_count(policy) && policy->effect_measure != EFFECT_MEAN_RATIO) {
-        refuse(out, DECISION_ERROR,
-               "counts are compared by the ratio of their rates; set effectSize.measure to "
-               "\"rateRatio\"");
+        test_refuse(out, DECISION_ERROR,
+                    "counts are compared by the ratio of their rates; set effectSize.measure to "
+                    "\"rateRatio\"");
         return;
     }
     trace = run_at(procedure, &run, MARGIN_ALLOWED);
     if (trace.decision) {
-        refuse(out, trace.decision, trace.reason);
+        test_refuse(out, trace.decision, trace.reason);
         return;
     }
     fill(&run, &trace, out);

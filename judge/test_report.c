@@ -58,6 +58,13 @@ double test_statistic_variance(double df)
     return df > STUDENT_HAS_VARIANCE && isfinite(df) ? df / (df - STUDENT_HAS_VARIANCE) : 1;
 }
 
+bool test_refuse(struct test_report *report, enum decision decision, const char *reason)
+{
+    report->decision = decision;
+    report->reason = reason;
+    return false;
+}
+
 void test_report_warn(struct test_report *report, const char *code, const char *text)
 {
     if (report->n_warnings < MAX_WARNINGS)

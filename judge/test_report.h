@@ -110,6 +110,10 @@ bool test_report_has_standard_error(const struct test_report *report);
 /* The variance of such a statistic when nothing has changed: df / (df - 2), 1 of a normal z. */
 double test_statistic_variance(double df);
 
+/* The test cannot be made: DECISION_ERROR or DECISION_NO_DATA. Always false; the
+ * reason is borrowed. */
+bool test_refuse(struct test_report *report, enum decision decision, const char *reason);
+
 /* The texts are borrowed. Beyond MAX_WARNINGS and MAX_EFFECTS they are left out. */
 void test_report_warn(struct test_report *report, const char *code, const char *text);
 void test_report_add_effect(struct test_report *report, struct effect effect);
