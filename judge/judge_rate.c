@@ -246,9 +246,11 @@ static void test_har(struct rate_test *test, struct effect *ratio, struct effect
     size_t n = test->sides[SIDE_EXPERIMENT].n, m = test->sides[SIDE_CONTROL].n;
     struct har_test har;
     struct interval interval;
-    const struct long_run *x = &har.run, *y = is_paired ? &har.run : &har.run_other;
+    const struct long_run *x, *y;
 
     run_har(test, 0, &har);
+    x = &har.run;
+    y = is_paired ? &har.run : &har.run_other;
     interval = interval_around(har.effect, har.se, t_quantile_two_sided(out->alpha, har.df));
     *difference = (struct effect){
         "difference", test->sides[SIDE_EXPERIMENT].rate - test->sides[SIDE_CONTROL].rate, NAN, NAN,

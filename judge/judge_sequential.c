@@ -313,7 +313,7 @@ static void fill(const struct sequential *run, const struct trace *trace, struct
                                   .lower = last ? last->lower : NAN,
                                   .upper = last ? last->upper : NAN,
                                   .unit = trace->unit};
-    if (!isnan(trace->t)) {
+    if (last && !isnan(trace->t)) {
         out->statistic_name = "T";
         out->statistic = trace->t;
         out->df = trace->df;
