@@ -1,5 +1,5 @@
-"""Every metric store, and everything that can be wrong with an answer: the rows S1 to S8 and S17 of the catalogue of
-bad input that any store can get into. Each ends the execution with an error that names store and account; none passes,
+"""Every metric store, and everything that can be wrong with an answer: the rows S1 to S9, S11 to S17 and S19 of the
+catalogue of bad input that any store can get into. But for what is merely odd, each ends the execution with an error that names store and account; none passes,
 none counts as no data, none hangs. What only Prometheus can say wrongly is in test_bad_input.py and test_faults.py."""
 import gzip
 import json
@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from conftest import Serinus, canary_request, matrix, one_metric_config, scope
+from conftest import T0, Serinus, canary_request, matrix, one_metric_config, scope
 
 ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
 READ_TIMEOUT_MS = 1000
@@ -133,7 +133,8 @@ CODES = {  # by the row's number
 class BadStore:
     """Reads a request, then does what the row of its path says."""
 
-    def __init__(self):
+    def __init__(self, rows):
+        self.rows = rows
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.serve, daemon=True).start()
@@ -146,8 +147,7 @@ class BadStore:
                 return
             threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
 
-    @staticmethod
-    def answer(connection):
+    def answer(self, connection):
         with connection:
             try:
                 text = b""
@@ -164,23 +164,23 @@ class BadStore:
                 while len(body) < length:
                     body += connection.recv(65536)
                 row = int(request.split(b" ")[1].split(b"/")[1])
-                list(ROWS.values())[row](connection)
+                self.rows[row](connection)
                 connection.shutdown(socket.SHUT_WR)
             except OSError:
                 pass
 
 
-def account(name, row, url):
+def account(name, row, url, at):
     kind, keys, _ = STORES[name]
-    return {"name": f"{name} {row}", "type": kind, **keys, "endpoint": {"baseUrl": f"{url}/{list(ROWS).index(row)}"},
+    return {"name": f"{name} {row}", "type": kind, **keys, "endpoint": {"baseUrl": f"{url}/{at}"},
             "supportedTypes": ["METRICS_STORE"], "retry": {"attempts": 2, "backoffPeriodMultiplierMs": 1},
             "readTimeoutMs": READ_TIMEOUT_MS, "connectTimeoutMs": 1000, "maxResponseBytes": MAX_BYTES}
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    store = BadStore()
-    accounts = [account(name, row, store.url) for name in STORES for row in ROWS]
+    store = BadStore(list(ROWS.values()))
+    accounts = [account(name, row, store.url, at) for name in STORES for at, row in enumerate(ROWS)]
     service = Serinus(tmp_path_factory.mktemp("bad-stores"), json.dumps({"accounts": accounts}) + "\n",
                       environment=ENVIRONMENT)
     yield service
@@ -211,6 +211,154 @@ def test_every_store_with_every_bad_answer(service, name):
     assert not problems, "\n".join(problems)
     assert time.monotonic() - started < 2 * TIME_LIMIT_S
     assert service.process.poll() is None
+
+
+# --- replies of the right shape with something wrong in them: S9, S11 to S16, S19 ---
+
+START = T0 + 3600  # of conftest.WINDOW
+GOOD = [(START + 60 * i, 10 + i) for i in range(60)]
+
+
+def iso(unix_s):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_s)) if isinstance(unix_s, int) else unix_s
+
+
+def times(factor, points):
+    return [[t * factor if isinstance(t, int) else t, v] for t, v in points]
+
+
+def google_series(labels, points):
+    return {"metric": {"type": "x", "labels": labels}, "resource": {"type": "global", "labels": {}},
+            "metricKind": "GAUGE", "valueType": "DOUBLE", "points": points if not isinstance(points, list) else [
+                {"interval": {"startTime": iso(t), "endTime": iso(t)}, "value": {"doubleValue": v}}
+                for t, v in reversed(points)]}
+
+
+# What a store says of [(labels, points)]; points that are no list are put where the list would be.
+SAY = {
+    "prometheus": lambda series: {"status": "success", "data": {"resultType": "matrix", "result": [
+        {"metric": labels, "values": [[t, str(v)] for t, v in points] if isinstance(points, list) else points}
+        for labels, points in series]}},
+    "datadog": lambda series: {"status": "ok", "series": [
+        {"start": START * 1000, "end": (START + 3600) * 1000 - 1, "interval": 60, "tag_set": [
+            f"{k}:{v}" for k, v in labels.items()], "pointlist": times(1000, points) if isinstance(points, list) else points}
+        for labels, points in series]},
+    "graphite": lambda series: [
+        {"target": "a", "tags": labels, "datapoints": [[v, t] for t, v in points] if isinstance(points, list) else points}
+        for labels, points in series],
+    "influxdb": lambda series: {"results": [{"statement_id": 0, **({"series": [
+        {"name": "cpu", "tags": labels, "columns": ["time", "x"],
+         "values": [[iso(t), v] for t, v in points] if isinstance(points, list) else points}
+        for labels, points in series]} if series else {})}]},
+    "wavefront": lambda series: {"query": "x", "timeseries": [
+        {"label": "x", "host": "h", "tags": labels, "data": times(1, points) if isinstance(points, list) else points}
+        for labels, points in series]},
+    "google": lambda series: {"timeSeries": [google_series(labels, points) for labels, points in series]},
+    "cloudwatch": lambda series: {"MetricDataResults": [
+        {"Id": "m1", "Label": f"{i}", "StatusCode": "Complete",
+         "Timestamps": [t for t, _ in points] if isinstance(points, list) else points,
+         "Values": [v for _, v in points] if isinstance(points, list) else []} for i, (_, points) in enumerate(series)]},
+    "described": lambda series: {"series": [
+        {"l": labels, "x": times(1, points) if isinstance(points, list) else points} for labels, points in series]},
+}
+LABELLED = {"prometheus", "datadog", "influxdb", "wavefront", "google", "described"}
+ODD = 'a "b" \\ <script>&\n\u2028é'
+
+# row -> what the store has, and what comes of it: the code of the error, or how many points each side has, or None for
+# either, as the store has it; in order of time in any case
+SHAPES = {
+    "S9 nothing": ([], 0),
+    "S9 a series without points": ([({}, [])], 0),
+    "S11 a time that is none": ([({}, [("soon", 1)] + GOOD[1:])], "store_bad_response"),
+    "S11 in reverse": ([({}, GOOD[::-1])], None),
+    "S11 in no order": ([({}, GOOD[30:] + GOOD[:30])], None),
+    "S11 a time twice": ([({}, GOOD[:10] + GOOD[9:])], None),
+    "S12 gaps": ([({}, GOOD[:20] + GOOD[23:40] + GOOD[44:])], 53),
+    "S13 too many series": ([({"k": str(i)}, GOOD[:2]) for i in range(1001)], "store_too_many_series"),
+    "S16 a text in place of points": ([({}, "points")], "store_bad_response"),
+    "S16 a number in place of points": ([({}, 12)], "store_bad_response"),
+    "S16 an object in place of points": ([({}, {"a": {}})], "store_bad_response"),
+}
+LABEL_SHAPES = {
+    "S13 a label of 5 KiB": ([({"k": "x" * 5000}, GOOD)], "store_bad_response"),
+    "S13 too many labels": ([({f"k{i}": "x" for i in range(129)}, GOOD)], "store_bad_response"),
+    "S14 the same labels twice": ([({"k": "x"}, GOOD), ({"k": "x"}, GOOD)], None),
+    "S15 odd text": ([({"k": ODD}, GOOD)], 60),
+    "S15 no UTF-8": ([({"k": "@@@"}, GOOD)], "store_bad_response"),
+}
+PARTIAL = {
+    "cloudwatch": ({"MetricDataResults": [{"Id": "m1", "Label": "M", "StatusCode": "PartialData", "Timestamps": [START],
+                                           "Values": [1]}]}, "store_unavailable"),
+    "influxdb": ({"results": [{"statement_id": 0, "series": [{"name": "cpu", "columns": ["time", "x"], "values": [
+        [iso(START), 1]], "partial": True}]}]}, "store_error"),
+    "google": ({"executionErrors": [{"code": 14, "message": "a zone was down"}]}, "store_error"),
+}
+
+
+def shapes(name):
+    rows = {**SHAPES, **(LABEL_SHAPES if name in LABELLED else {})}
+    bodies = {row: (json.dumps(SAY[name](series)).encode().replace(b"@@@", b"\xff\xfe"), wanted)
+              for row, (series, wanted) in rows.items()}
+    if name in PARTIAL:
+        bodies["S19 a part"] = (json.dumps(PARTIAL[name][0]).encode(), PARTIAL[name][1])
+    return bodies
+
+
+@pytest.fixture(scope="module")
+def shaped(tmp_path_factory):
+    bodies = {f"{name} {row}": body for name in SAY for row, (body, _) in shapes(name).items()}
+    store = BadStore([say(body, "Content-Type: application/json") for body in bodies.values()])
+    accounts = []
+    for i, key in enumerate(bodies):
+        one = account(key.split()[0], key.partition(" ")[2], store.url, i)
+        one.update({"datadog": {"tagsFromGroups": True}, "influxdb": {"strictSeries": True}}.get(one["type"], {}))
+        if one["type"] == "http-json":
+            one["requests"]["q"]["reply"] = {**POINTS["reply"], "labels": "/l"}
+        accounts.append(one)
+    service = Serinus(tmp_path_factory.mktemp("shapes"), json.dumps({"accounts": accounts}) + "\n",
+                      environment=ENVIRONMENT)
+    yield service
+    assert service.stop() == 0, service.log_text()[-4000:]
+    store.listener.close()
+
+
+def problem_of(service, body, name, row, wanted):
+    """What is wrong with what came of it; None: nothing."""
+    if body["status"] == "terminal":
+        code = body["exception"]["details"]["code"]
+        words = json.dumps(body["exception"])
+        return None if wanted in (code, None) and f"{name} {row}" in words else f"{code}, not {wanted}: {words[:400]}"
+    if isinstance(wanted, str):
+        return f"{wanted} was expected: {json.dumps(body.get('result'))[:300]}"
+    pairs = service.get("/metricSetPairList/" + body["metricSetPairListId"]).json()
+    if len(pairs) != 1:
+        return f"{len(pairs)} pairs"
+    for side, values in pairs[0]["values"].items():
+        numbers = [v for v in values if isinstance(v, (int, float))]
+        if numbers != sorted(numbers) or (wanted is not None and len(numbers) != wanted):
+            return f"{side}: {len(numbers)} points, {numbers[:70]}"
+    if row.startswith("S15") and pairs[0]["tags"].get("k") != ODD:
+        return f"tags {pairs[0]['tags']}"
+    if wanted == 0 and body["result"]["judgeResult"]["results"][0]["classification"] != "Nodata":
+        return "no data is " + body["result"]["judgeResult"]["results"][0]["classification"]
+    return None
+
+
+@pytest.mark.parametrize("name", SAY)
+def test_every_store_with_odd_shapes(shaped, name):
+    kind, _, query = STORES[name]
+    collector = "stackdriver" if kind == "google" else kind
+    prefix = "v:" if kind == "influxdb" else ""
+    config = one_metric_config({"type": collector, **query})
+    request = canary_request(control=scope(prefix + "v41", "eu"), experiment=scope(prefix + "v42", "eu"))
+    rows = shapes(name)
+    executions = {row: shaped.start_canary(config, request, metricsAccountName=f"{name} {row}") for row in rows}
+    problems = []
+    for row, execution in executions.items():
+        problem = problem_of(shaped, shaped.wait_for(execution, timeout_s=2 * TIME_LIMIT_S), name, row, rows[row][1])
+        if problem:
+            problems.append(f"{row}: {problem}")
+    assert not problems, "\n".join(problems)
 
 
 # --- rows that need a certain kind of store ---
