@@ -5,7 +5,8 @@
 
 #include "base/metric_set.h"
 
-/* Where the config says how to pair: judge.judgeConfigurations.seriesPairing, one of these words. */
+/* Where the config says how to pair: judge.judgeConfigurations.seriesPairing, one of these words.
+ */
 #define PAIRING_KEY "seriesPairing"
 #define PAIRING_LABELS "labels"   /* the default */
 #define PAIRING_KAYENTA "kayenta" /* nothing is rescued */
@@ -26,8 +27,9 @@ enum mix_rescue {
 
 /* Pair the sets of one metric. Sets of both sides whose tags are equal go together; a set without
  * partner gets one of NaN; where one side has only an untagged set, that side becomes NaN for every
- * set of the other. Each side is padded with NaN at its end up to its own expected points, never
- * cut. Order: that of the control sets, then of experiment sets without a control.
+ * set of the other, and has_unused says if it had values. Each side is padded with NaN at its end
+ * up to its own expected points, never cut. Order: that of the control sets, then of experiment
+ * sets without a control.
  *
  * A rescue (see above) happens only if a pair with a value on both sides comes of it; the label is
  * not among the pairs' tags then, but in the attribute of each side. Anything else is the same,

@@ -1,6 +1,7 @@
 """Every metric store, and everything that can be wrong with an answer: the rows S1 to S9, S11 to S17 and S19 of the
-catalogue of bad input that any store can get into. But for what is merely odd, each ends the execution with an error that names store and account; none passes,
-none counts as no data, none hangs. What only Prometheus can say wrongly is in test_bad_input.py and test_faults.py."""
+catalogue of bad input that any store can get into. But for what is merely odd, each ends the execution with an error
+that names store and account; none passes, none counts as no data, none hangs. What only Prometheus can say wrongly is in
+test_bad_input.py and test_faults.py."""
 import gzip
 import json
 import socket
