@@ -142,7 +142,7 @@ def ended(gate, execution):
 def test_deck_from_config_to_report(serinus, prometheus):
     deck = Deck(Gate(serinus.url))
     judges, accounts = deck.edit_form()
-    assert judges == ["NetflixACAJudge-v1.0"]
+    assert judges[0] == "NetflixACAJudge-v1.0" and "RobustRank-v1.0" in judges and "dredd-v1.0" not in judges
     assert accounts["prometheus-prod"] == ("prometheus", ["METRICS_STORE"])
     wait_until(lambda: deck.complete_metric("CPU_"), "the names")
     assert deck.complete_metric("CPU_", "prometheus-prod") == ["cpu_saturation_ratio"]
