@@ -47,7 +47,8 @@ static void add_cors_headers(const struct api_call *call, const struct headers *
                arena_strndup(call->arena, origin.bytes, origin.n_bytes));
     add_header(response, "Access-Control-Allow-Methods", "POST, GET, OPTIONS, DELETE, PUT, PATCH");
     add_header(response, "Access-Control-Max-Age", "3600");
-    add_header(response, "Access-Control-Allow-Headers", "x-requested-with, content-type, idempotency-key");
+    add_header(response, "Access-Control-Allow-Headers",
+               "x-requested-with, content-type, idempotency-key");
 }
 
 struct MHD_Response *respond_http_body(const struct api_call *call)

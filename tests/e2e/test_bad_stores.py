@@ -1,7 +1,7 @@
 """Every metric store, and everything that can be wrong with an answer: the rows S1 to S9, S11 to S17 and S19 of the
 catalogue of bad input that any store can get into. But for what is merely odd, each ends the execution with an error
-that names store and account; none passes, none counts as no data, none hangs. What only Prometheus can say wrongly is in
-test_bad_input.py and test_faults.py."""
+that names store and account; none passes, none counts as no data, none hangs. What only Prometheus can say wrongly is
+in test_bad_input.py and test_faults.py."""
 import gzip
 import json
 import socket
@@ -242,10 +242,12 @@ SAY = {
         for labels, points in series]}},
     "datadog": lambda series: {"status": "ok", "series": [
         {"start": START * 1000, "end": (START + 3600) * 1000 - 1, "interval": 60, "tag_set": [
-            f"{k}:{v}" for k, v in labels.items()], "pointlist": times(1000, points) if isinstance(points, list) else points}
+            f"{k}:{v}" for k, v in labels.items()],
+         "pointlist": times(1000, points) if isinstance(points, list) else points}
         for labels, points in series]},
     "graphite": lambda series: [
-        {"target": "a", "tags": labels, "datapoints": [[v, t] for t, v in points] if isinstance(points, list) else points}
+        {"target": "a", "tags": labels,
+         "datapoints": [[v, t] for t, v in points] if isinstance(points, list) else points}
         for labels, points in series],
     "influxdb": lambda series: {"results": [{"statement_id": 0, **({"series": [
         {"name": "cpu", "tags": labels, "columns": ["time", "x"],
@@ -258,7 +260,8 @@ SAY = {
     "cloudwatch": lambda series: {"MetricDataResults": [
         {"Id": "m1", "Label": f"{i}", "StatusCode": "Complete",
          "Timestamps": [t for t, _ in points] if isinstance(points, list) else points,
-         "Values": [v for _, v in points] if isinstance(points, list) else []} for i, (_, points) in enumerate(series)]},
+         "Values": [v for _, v in points] if isinstance(points, list) else []}
+        for i, (_, points) in enumerate(series)]},
     "described": lambda series: {"series": [
         {"l": labels, "x": times(1, points) if isinstance(points, list) else points} for labels, points in series]},
 }

@@ -302,7 +302,8 @@ def test_a_dry_run_takes_the_last_hour_and_says_what_is_wrong(scripted_store):
 
 
 @pytest.mark.parametrize("labelled, words", [
-    ("v42", "the series of the baseline has no labels and those of the canary have (pod=\"a\", zone=\"z\", for instance)"),
+    ("v42",
+     "the series of the baseline has no labels and those of the canary have (pod=\"a\", zone=\"z\", for instance)"),
     ("v41", "the values of the canary are not used; group both sides by the same labels"),
 ])
 def test_a_dry_run_shows_labels_on_one_side_alone(scripted_store, tmp_path, labelled, words):
