@@ -265,6 +265,7 @@ static void set_explanation(json_t *out, const struct explanation *explanation)
         set_time(heaviest, "from", explanation->heaviest_start_unix_ms);
         set_time(heaviest, "until", explanation->heaviest_end_unix_ms);
         json_object_set_new(heaviest, "share", json_real(explanation->heaviest_share));
+        json_object_set_new(heaviest, "isSpread", json_boolean(explanation->is_spread));
         json_object_set_new(out, "heaviest", heaviest);
     }
 }

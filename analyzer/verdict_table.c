@@ -294,7 +294,9 @@ void verdict_explain_inverse(const struct explanation *explanation, struct strbu
     if (explanation->limit_name)
         strbuf_printf(out, "; it would pass with %s %.3g", explanation->limit_name,
                       explanation->limit);
-    if (explanation->heaviest_start_unix_ms) {
+    if (explanation->heaviest_start_unix_ms && explanation->is_spread)
+        strbuf_puts(out, "; the evidence is spread over the whole window");
+    else if (explanation->heaviest_start_unix_ms) {
         char start[INSTANT_TEXT_BYTES], end[INSTANT_TEXT_BYTES];
 
         strbuf_printf(out, "; %.0f %% of the evidence lies between %s and %s",
@@ -353,7 +355,8 @@ static void put_reasons(const struct page *page, const struct judge_result *resu
 
         if (one->classification == CLASS_PASS)
             continue;
-        strbuf_printf(&text, "%s: ", one->pair->name);
+        if (!one->report) /* whose sentence begins with the name */
+            strbuf_printf(&text, "%s: ", one->pair->name);
         verdict_explain(one, &text);
         if (result->explanations)
             verdict_explain_inverse(&result->explanations[i], &text);

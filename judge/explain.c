@@ -138,6 +138,7 @@ static void find_heaviest(const struct metric_pair *pair, const struct metric_po
     out->heaviest_end_unix_ms = out->heaviest_start_unix_ms +
                                 (int64_t)HEAVIEST_POINTS * pair->sides[SIDE_EXPERIMENT].step_ms;
     out->heaviest_share = fmin(1, most / total);
+    out->is_spread = out->heaviest_share * (double)n < 2.0 * HEAVIEST_POINTS;
 }
 
 void explain_result(const struct judge_type *judge, const struct judge_input *input,

@@ -66,6 +66,7 @@ struct explanation {
     double limit;
     int64_t heaviest_start_unix_ms, heaviest_end_unix_ms; /* 0: not known */
     double heaviest_share; /* of the evidence, that lies in these minutes; 0 to 1 */
+    bool is_spread;        /* less than twice what it were if all minutes weighed the same */
 };
 
 /* What makes the comparison unfair, whatever the metrics say (fairness.h). */

@@ -108,6 +108,7 @@ static void the_heaviest_minutes_are_the_burst(void **state)
     assert_int_equal(CLASS_HIGH, red.results[0].classification);
     assert_int_equal(6000000 + BURST * 60000, red.explanations[0].heaviest_start_unix_ms);
     assert_int_equal(6000000 + (BURST + 5) * 60000, red.explanations[0].heaviest_end_unix_ms);
+    assert_false(red.explanations[0].is_spread);
     assert_true(red.explanations[0].heaviest_share > 5.0 / N_POINTS &&
                 red.explanations[0].heaviest_share <= 1);
     arena_free(arena);
