@@ -111,8 +111,10 @@ static enum err_code set_side(json_t *scope, const struct cli_args *args, const 
     const char *location = cli_value(args, is_baseline ? "baseline-location" : "canary-location");
     const char *name = cli_value(args, side);
 
-    if (!name && !cli_value(args, "request"))
-        name = cli_value(args, "baseline"); /* one scope */
+    if (!name && !cli_value(args, "request")) { /* one scope */
+        name = cli_value(args, "baseline");
+        location = location ? location : cli_value(args, "baseline-location");
+    }
     json_set_text(scope, "scope", name);
     json_set_text(scope, "location", location ? location : cli_value(args, "location"));
     if (window->has_start)

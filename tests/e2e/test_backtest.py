@@ -98,6 +98,13 @@ def test_two_clusters_that_ran_the_same_version(prometheus):
     assert report["recommended"]["judge"] in (STANDARD, RANKS)
 
 
+def test_one_scope_has_one_location(prometheus):
+    report = report_of(run_cli(
+        "plan", "-f", CONFIG, "--prometheus", prometheus.url, "--baseline", "v41", "--baseline-location",
+        "production", "--since", "3h", "--until", "2026-01-01T03:00:00Z", "-o", "json"))
+    assert len(report["metrics"]) == len(demo_config()["metrics"])
+
+
 # --- known noise ---
 
 def test_noise_with_memory_is_no_alarm_to_the_recommended_judge(scripted_store, tmp_path):
