@@ -54,6 +54,7 @@ struct calibration_report {
     size_t n_windows; /* 0: none */
     double factor;    /* what standard errors were multiplied by, at least 1 */
     double false_alarm_rate;
+    bool is_one_sided; /* most earlier windows differ in one direction: not used */
 };
 
 struct warning {

@@ -59,6 +59,7 @@ static void fill_report(const struct test_input *input, struct test_report *repo
 
 struct windows {
     size_t n, n_alarms;
+    size_t n_high, n_low; /* alarms by direction */
     double sum_of_squares, df;
 };
 
@@ -82,13 +83,20 @@ static bool test_window(const struct judge_type *judge, const struct test_input 
     if (report.decision != DECISION_UNDECIDED || !test_report_has_standard_error(&report))
         return false;
     out->n++;
-    out->n_alarms += report.p <= report.alpha;
+    if (report.p <= report.alpha) {
+        out->n_alarms++;
+        out->n_high += report.statistic > 0;
+        out->n_low += report.statistic < 0;
+    }
     out->sum_of_squares += report.statistic * report.statistic;
     out->df = report.df;
     return true;
 }
 
-/* A standard error is too small by f when earlier statistics, which should have the variance
+/* Windows that mostly differ in one direction are no windows without a change: to take them for
+ * some would excuse a canary that has been bad for long.
+ *
+ * A standard error is too small by f when earlier statistics, which should have the variance
  * v / (v - 2) of Student's t, have f^2 times that. */
 static double calibrate(const struct judge_type *judge, const struct test_input *now,
                         const struct pair_history *history, struct arena *scratch,
@@ -100,6 +108,10 @@ static double calibrate(const struct judge_type *judge, const struct test_input 
         test_window(judge, now, &history->windows[i], scratch, &windows);
     if (windows.n < CALIBRATION_MIN_WINDOWS)
         return 1;
+    if (2 * windows.n_high > windows.n || 2 * windows.n_low > windows.n) {
+        out->is_one_sided = true;
+        return 1;
+    }
     *out = (struct calibration_report){
         .n_windows = windows.n,
         .factor = fmax(1, sqrt(windows.sum_of_squares / (double)windows.n /
@@ -127,6 +139,10 @@ static struct test_report *test_pair(const struct judge_type *judge, struct test
         report->reason = "the values are too large or too small to calculate with";
     }
     report->calibration = calibration;
+    if (calibration.is_one_sided)
+        test_report_warn(report, "historyDiffers",
+                         "most earlier windows differ in one direction, so the two sides did not "
+                         "run the same version; they were not used to calibrate");
     if (calibration.n_windows && calibration.false_alarm_rate > FALSE_ALARM_LIMIT)
         test_report_warn(report, "unreliableMetric",
                          "more than one in ten earlier windows without any change raised an alarm "

@@ -31,8 +31,10 @@ static struct metric_pair pair_of(double shift, uint64_t *state, struct arena *a
     return pair;
 }
 
-/* Judge a shifted canary, with windows in which the sides differ by `shift` as well. */
-static const struct metric_result *judge_with(size_t n_windows, double shift, struct arena *arena)
+/* Judge a shifted canary, with windows in which the sides differ by `shift` as well, or by it and
+ * by its opposite in turn. */
+static const struct metric_result *judge_after(size_t n_windows, double shift, bool in_turn,
+                                               struct arena *arena)
 {
     static const char *const groups[] = {"g"};
     static const struct score_policy score = {.pass = 95, .marginal = 75};
@@ -51,9 +53,33 @@ static const struct metric_result *judge_with(size_t n_windows, double shift, st
                                      .options = judge_options_default};
     story->now = pair_of(SHIFT, &state, arena);
     for (size_t i = 0; i < n_windows; i++)
-        story->windows[i] = pair_of(i % 2 ? shift : -shift, &state, arena);
+        story->windows[i] = pair_of(in_turn && i % 2 ? -shift : shift, &state, arena);
     assert_int_equal(judge_run(judge_find("RobustRank-v1.0"), &input, arena, result, &err), ERR_OK);
     return &result->results[0];
+}
+
+static const struct metric_result *judge_with(size_t n_windows, double shift, struct arena *arena)
+{
+    return judge_after(n_windows, shift, true, arena);
+}
+
+static const struct metric_result *judge_steadily(struct arena *arena)
+{
+    return judge_after(N_WINDOWS, SHIFT, false, arena);
+}
+
+/* The canary was as bad in the windows before: that is no excuse. */
+static void windows_with_the_same_change_do_not_calibrate(void **state)
+{
+    struct arena *arena = arena_create();
+    const struct metric_result *result = judge_steadily(arena);
+
+    (void)state;
+    assert_int_equal(result->classification, CLASS_HIGH);
+    assert_int_equal(result->report->calibration.n_windows, 0);
+    assert_true(result->report->calibration.is_one_sided);
+    assert_string_equal(result->report->warnings[0].code, "historyDiffers");
+    arena_free(arena);
 }
 
 static void quiet_windows_leave_the_test_alone(void **state)
@@ -102,6 +128,7 @@ static void too_few_windows_say_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows_with_the_same_change_do_not_calibrate),
         cmocka_unit_test(quiet_windows_leave_the_test_alone),
         cmocka_unit_test(a_metric_that_always_differs_is_not_blamed_for_it),
         cmocka_unit_test(too_few_windows_say_nothing),
