@@ -154,7 +154,8 @@ static void warn_of_calibration(const struct metric_result *metric, struct warni
 {
     size_t n_wanted = metric->policy->options.calibration_windows;
 
-    if (n_wanted && metric->report && metric->report->calibration.n_windows == 0)
+    if (n_wanted && metric->report && metric->report->calibration.n_windows == 0 &&
+        !metric->report->calibration.is_one_sided)
         warn(out, arena_printf(out->arena,
                                "metric \"%s\" is judged without calibration: of the %zu earlier "
                                "windows it asks for, fewer than %u have data on both sides",
