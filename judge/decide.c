@@ -110,7 +110,7 @@ static bool is_inside(const struct effect *effect, const struct margin *margin)
 }
 
 /* A change that is critical when the metric is: beyond the critical limit, or any where the config
- * gives none. */
+ * gives none, or one that these data do not have (a ratio of a baseline below 0). */
 static bool is_beyond_critical(const struct test_report *report, const struct metric_policy *policy,
                                bool is_high)
 {
@@ -118,7 +118,7 @@ static bool is_beyond_critical(const struct test_report *report, const struct me
 
     if (!(is_high ? policy->has_critical_increase : policy->has_critical_decrease))
         return true;
-    return 2 * p <= report->alpha;
+    return isnan(p) || 2 * p <= report->alpha;
 }
 
 /* Flagged although there is little to go by: only when the whole interval lies beyond an explicit
@@ -126,9 +126,21 @@ static bool is_beyond_critical(const struct test_report *report, const struct me
 static bool is_flaggable(const struct test_report *report, const struct metric_policy *policy,
                          bool is_high)
 {
+    double p = is_high ? report->above[MARGIN_CRITICAL] : report->below[MARGIN_CRITICAL];
     bool has_limit = is_high ? policy->has_critical_increase : policy->has_critical_decrease;
 
-    return !report->is_uninformative || (has_limit && is_beyond_critical(report, policy, is_high));
+    return !report->is_uninformative || (has_limit && 2 * p <= report->alpha);
+}
+
+/* Whatever is unclear, it is not a change beyond the critical limit. */
+static bool is_critical_excluded(const struct test_report *report,
+                                 const struct metric_policy *policy, bool is_high)
+{
+    bool has_limit = is_high ? policy->has_critical_increase : policy->has_critical_decrease;
+
+    return has_limit && !report->is_uninformative &&
+           (is_high ? report->effect.upper <= policy->critical_increase
+                    : report->effect.lower >= policy->critical_decrease);
 }
 
 static double grade_of(const struct test_report *report, const struct metric_policy *policy,
@@ -145,7 +157,11 @@ static void decide_tested(struct metric_result *result, struct test_report *repo
                           const struct metric_policy *policy)
 {
     struct margin margin = margin_of(report, policy);
-    bool is_high = high_p(report, policy, MARGIN_ALLOWED) <= low_p(report, policy, MARGIN_ALLOWED);
+    /* a direction that does no harm ties with one that fits as badly as can be */
+    bool is_high =
+        policy->direction == DIRECTION_INCREASE ||
+        (policy->direction == DIRECTION_EITHER &&
+         high_p(report, policy, MARGIN_ALLOWED) <= low_p(report, policy, MARGIN_ALLOWED));
 
     /* evidence for harm is no measure of how well a metric does: then the classification counts */
     result->grade = report->sequential.looks ? NAN : grade_of(report, policy, &margin);
@@ -165,8 +181,10 @@ static void decide_tested(struct metric_result *result, struct test_report *repo
         return;
     if (policy->options.on_inconclusive == INCONCLUSIVE_NODATA)
         result->classification = settle_nodata(policy);
-    if (policy->options.on_inconclusive == INCONCLUSIVE_FAIL)
+    if (policy->options.on_inconclusive == INCONCLUSIVE_FAIL) {
         result->classification = is_high ? CLASS_HIGH : CLASS_LOW;
+        result->is_critical = policy->is_critical && !is_critical_excluded(report, policy, is_high);
+    }
 }
 
 static void decide_one(struct metric_result *result, struct test_report *report,

@@ -196,6 +196,10 @@ static void limit_p(const struct test_input *input, const struct rank_run *run, 
             moved.t = t_statistic(run->p_hat - by, run->se);
     } else {
         by = measure_limit_as_shift(policy, limit, level);
+        if (isnan(by)) { /* there is no such limit for these data, nor ranks of NaN */
+            *above = *below = NAN;
+            return;
+        }
         if (by != 0) {
             double *values = arena_array(scratch, double, x->n);
 

@@ -364,7 +364,10 @@ static void sequential_test(const struct test_input *input, struct arena *scratc
     warn(input, procedure, out);
     if (policy->is_critical && (policy->has_critical_increase || policy->has_critical_decrease)) {
         trace = run_at(procedure, &run, MARGIN_CRITICAL);
-        set_p(&trace, MARGIN_CRITICAL, out);
+        if (trace.decision == DECISION_ERROR)
+            test_refuse(out, trace.decision, trace.reason);
+        else if (!trace.decision) /* else NaN: these data have no such limit */
+            set_p(&trace, MARGIN_CRITICAL, out);
     }
     if (!is_count(policy) && policy->options.metric_type != TYPE_HISTOGRAM) {
         measure_add_effects(input, scratch, out);

@@ -60,7 +60,7 @@ double measure_limit_as_shift(const struct metric_policy *policy, double limit, 
         return limit;
     if (limit == EFFECT_NEUTRAL_MEAN_RATIO)
         return 0;
-    return level > 0 ? (limit - 1) * level : NAN;
+    return level >= 0 ? (limit - 1) * level : NAN;
 }
 
 double measure_increase(const struct metric_policy *policy, int margin)

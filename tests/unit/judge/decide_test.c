@@ -177,6 +177,62 @@ static void critical_metrics(void **state)
     arena_free(arena);
 }
 
+/* Evidence as strong as can be that nothing bad happened, and no interval to show for it. */
+static void unclear_in_the_direction_that_counts(void **state)
+{
+    struct arena *arena = arena_create();
+    struct test_report report = report_of(0, 1, NAN, NAN), *reports[] = {&report};
+    struct metric_pair pair = {.name = "m"};
+    struct metric_result result = {.pair = &pair};
+    struct metric_policy policy = policy_default();
+
+    (void)state;
+    policy.direction = DIRECTION_DECREASE;
+    policy.allowed_decrease = 0.9;
+    policy.options.on_inconclusive = INCONCLUSIVE_FAIL;
+    decide_all(&result, reports, &policy, 1, arena);
+    assert_int_equal(result.classification, CLASS_LOW);
+    arena_free(arena);
+}
+
+static void unclear_and_critical(void **state)
+{
+    static const struct {
+        const char *name;
+        double critical, upper;
+        bool has_limit, want;
+    } rows[] = {
+        {"any", 1, 1.15, false, true},
+        {"beyond the limit is excluded", 1.2, 1.15, true, false},
+        {"beyond the limit is not", 1.2, 1.25, true, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *arena = arena_create();
+        struct test_report report = report_of(0.3, 0.9, 0.95, rows[i].upper),
+                           *reports[] = {&report};
+        struct metric_pair pair = {.name = "m"};
+        struct metric_result result = {.pair = &pair};
+        struct metric_policy policy = policy_default();
+
+        row("%s", rows[i].name);
+        policy.is_critical = true;
+        policy.direction = DIRECTION_INCREASE;
+        policy.allowed_increase = 1.1;
+        policy.has_critical_increase = rows[i].has_limit;
+        policy.critical_increase = rows[i].critical;
+        decide_all(&result, reports, &policy, 1, arena);
+        assert_false(result.is_critical);
+        policy.options.on_inconclusive = INCONCLUSIVE_FAIL;
+        report.decision = DECISION_UNDECIDED;
+        decide_all(&result, reports, &policy, 1, arena);
+        assert_int_equal(result.classification, CLASS_HIGH);
+        assert_int_equal(result.is_critical, rows[i].want);
+        arena_free(arena);
+    }
+}
+
 static void grades(void **state)
 {
     struct arena *arena = arena_create();
@@ -230,9 +286,14 @@ static void what_was_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_metric),      cmocka_unit_test(no_change_on_another_scale),
-        cmocka_unit_test(several_metrics), cmocka_unit_test(critical_metrics),
-        cmocka_unit_test(grades),          cmocka_unit_test(what_was_refused),
+        cmocka_unit_test(one_metric),
+        cmocka_unit_test(no_change_on_another_scale),
+        cmocka_unit_test(several_metrics),
+        cmocka_unit_test(critical_metrics),
+        cmocka_unit_test(unclear_in_the_direction_that_counts),
+        cmocka_unit_test(unclear_and_critical),
+        cmocka_unit_test(grades),
+        cmocka_unit_test(what_was_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,28 @@ static void ratios_need_a_level(void **state)
     arena_free(arena);
 }
 
+/* A ratio of nothing is no number, and a critical metric is no less critical for it. */
+static void critical_ratios_without_a_level(void **state)
+{
+    struct arena *arena = arena_create();
+    uint64_t seed = 41;
+    struct story story = {.x = series_of(60, 5, 1, 0, &seed, arena), .n = 60, .m = 60};
+
+    (void)state;
+    story.policy = policy_default();
+    story.policy.is_critical = story.policy.has_critical_increase = true;
+    story.policy.critical_increase = 1.5;
+    story.y = constants(60, 0, arena);
+    assert_true(judge_story("RobustRank-v1.0", &story, arena)->is_critical);
+    story.y = series_of(60, -5, 1, 0, &seed, arena);
+    assert_true(judge_story("RobustRank-v1.0", &story, arena)->is_critical);
+    assert_true(judge_story("Mean-v1.0", &story, arena)->is_critical);
+    assert_true(judge_story("Sequential-v1.0", &story, arena)->is_critical);
+    story.x = series_of(60, -5, 1, 0, &seed, arena);
+    assert_false(judge_story("RobustRank-v1.0", &story, arena)->is_critical);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +175,7 @@ int main(void)
         cmocka_unit_test(scales_of_margins),
         cmocka_unit_test(little_information_flags_nothing),
         cmocka_unit_test(ratios_need_a_level),
+        cmocka_unit_test(critical_ratios_without_a_level),
     };
 
     gsl_set_error_handler_off();
