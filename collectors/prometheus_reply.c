@@ -538,6 +538,8 @@ static enum err_code make_sets(struct reader *r, const char *text, struct metric
             fill_grid(r, series, out->arena, set);
         else
             fill_as_is(series, out->arena, set);
+        free(series->samples); /* now, or a large reply would be there three times */
+        series->samples = NULL;
     }
     return ERR_OK;
 }
