@@ -9,6 +9,7 @@
 
 #define TEXT_BYTES 32
 #define PERCENT 100.0
+#define EXPONENT_FROM 999.5 /* where three digits would need one */
 #define SECONDS_PER_MINUTE 60.0
 #define FEW_MINUTES 100.0
 #define MS_PER_MINUTE 60000
@@ -25,10 +26,10 @@ static const char *number(double value, char text[TEXT_BYTES])
         return "unknown";
     if (isinf(value))
         return value > 0 ? "infinity" : "-infinity";
-    if (size >= 1000 && size < 1e9)
+    if (size >= EXPONENT_FROM && size < 1e9)
         snprintf(text, TEXT_BYTES, "%.0f", value);
     else
-        snprintf(text, TEXT_BYTES, "%.3g", value);
+        snprintf(text, TEXT_BYTES, "%.3g", size == 0 ? 0 : value); /* no "-0" */
     return text;
 }
 
@@ -84,8 +85,8 @@ static const char *interval(const struct test_report *report, bool has_sign, str
 
     if (isnan(effect->lower) || isnan(effect->upper))
         return "";
-    return arena_printf(arena, " (%s %% interval %s to %s)",
-                        number((1 - report->alpha) * PERCENT, level),
+    snprintf(level, TEXT_BYTES, "%.6g", (1 - report->alpha) * PERCENT);
+    return arena_printf(arena, " (%s %% interval %s to %s)", level,
                         value(effect, effect->lower, has_sign, lower),
                         value(effect, effect->upper, has_sign, upper));
 }
@@ -96,6 +97,8 @@ static const char *change(const struct test_report *report, struct arena *arena)
     const struct effect *effect = &report->effect;
     char text[TEXT_BYTES];
 
+    if (isnan(effect->estimate))
+        return arena_printf(arena, "has no %s", subject(effect));
     if (is_ratio(effect) && effect->estimate >= 1)
         return arena_printf(arena, "rose by %s%s", percent(effect->estimate, false, text),
                             interval(report, false, arena));
@@ -136,34 +139,34 @@ static const char *harm(const struct metric_result *result, const struct test_re
                         points(report, arena));
 }
 
-/* A limit of the policy: in percent when it is a ratio of whatever. */
-static const char *limit_text(const struct effect *effect, double limit, bool has_sign,
+/* A limit of the policy: in percent when it is a ratio, whatever the effect is. */
+static const char *limit_text(const struct metric_policy *policy, double limit, bool has_sign,
                               char text[TEXT_BYTES])
 {
-    return effect->unit == UNIT_RATIO ? percent(limit, has_sign, text) : number(limit, text);
+    return policy->effect_measure == EFFECT_MEAN_RATIO ? percent(limit, has_sign, text)
+                                                       : number(limit, text);
 }
 
 /* "an increase above 5 %", for the direction that counts */
-static const char *excess_of(const struct effect *effect, const struct metric_policy *policy,
-                             bool is_negated, struct arena *arena)
+static const char *excess_of(const struct metric_policy *policy, bool is_negated,
+                             struct arena *arena)
 {
     char high[TEXT_BYTES], low[TEXT_BYTES];
 
     if (policy->direction == DIRECTION_INCREASE)
         return arena_printf(arena, "%s increase above %s", is_negated ? "no" : "an",
-                            limit_text(effect, policy->allowed_increase, false, high));
+                            limit_text(policy, policy->allowed_increase, false, high));
     if (policy->direction == DIRECTION_DECREASE)
         return arena_printf(arena, "%s decrease below %s", is_negated ? "no" : "a",
-                            limit_text(effect, policy->allowed_decrease, true, low));
+                            limit_text(policy, policy->allowed_decrease, true, low));
     return arena_printf(arena, "%s change beyond %s or %s", is_negated ? "no" : "a",
-                        limit_text(effect, policy->allowed_decrease, true, low),
-                        limit_text(effect, policy->allowed_increase, true, high));
+                        limit_text(policy, policy->allowed_decrease, true, low),
+                        limit_text(policy, policy->allowed_increase, true, high));
 }
 
-static const char *excess(const struct test_report *report, const struct metric_policy *policy,
-                          struct arena *arena)
+static const char *excess(const struct metric_policy *policy, struct arena *arena)
 {
-    return excess_of(&report->effect, policy, false, arena);
+    return excess_of(policy, false, arena);
 }
 
 static const char *non_inferior(const struct metric_result *result,
@@ -171,7 +174,7 @@ static const char *non_inferior(const struct metric_result *result,
                                 const struct metric_policy *policy, struct arena *arena)
 {
     return arena_printf(arena, "%s %s, which excludes %s.", result->pair->name,
-                        change(report, arena), excess(report, policy, arena));
+                        change(report, arena), excess(policy, arena));
 }
 
 static const char *more_time(const struct test_report *report, struct arena *arena)
@@ -185,11 +188,22 @@ static const char *more_time(const struct test_report *report, struct arena *are
     if (report->points_needed / MUCH_LONGER >= n)
         return ", and it is too close to that to ever tell";
     if (report->step_s <= 0)
-        return arena_printf(arena, ": about %zu more points needed", report->points_needed - n);
+        return arena_printf(arena, ": about %zu more point%s needed", report->points_needed - n,
+                            report->points_needed - n == 1 ? "" : "s");
     minutes = ceil((double)(report->points_needed - n) * report->step_s / SECONDS_PER_MINUTE);
-    return minutes < FEW_MINUTES ? arena_printf(arena, ": about %.0f more minutes needed", minutes)
+    return minutes < FEW_MINUTES ? arena_printf(arena, ": about %.0f more minute%s needed", minutes,
+                                                minutes == 1 ? "" : "s")
                                  : arena_printf(arena, ": about %s more hours needed",
                                                 number(minutes / SECONDS_PER_MINUTE, text));
+}
+
+/* Why a test for "no change" flags nothing. */
+static const char *why_no_harm(const struct test_report *report, const struct metric_policy *policy)
+{
+    if (decide_p(report, policy) <= report->alpha)
+        return ": no more than chance among so many metrics";
+    return report->p <= report->alpha ? ", but not in the direction that does harm"
+                                      : ": no more than chance";
 }
 
 static const char *inconclusive(const struct metric_result *result,
@@ -199,20 +213,20 @@ static const char *inconclusive(const struct metric_result *result,
     char text[TEXT_BYTES];
 
     if (report->is_uninformative)
-        return arena_printf(arena, "%s %s: only %s effective points, too few to tell.",
+        return arena_printf(arena, "%s %s: only %s effective point%s, too few to tell.",
                             result->pair->name, change(report, arena),
-                            number(floor(report->n_eff), text));
+                            number(floor(report->n_eff), text),
+                            floor(report->n_eff) == 1 ? "" : "s");
     if (report->p_adjusted > report->alpha && decide_is_significance_test(report, policy))
-        return arena_printf(arena, "%s %s: no more than chance; %s%s%s.", result->pair->name,
-                            change(report, arena), points(report, arena),
+        return arena_printf(arena, "%s %s%s; %s%s%s.", result->pair->name, change(report, arena),
+                            why_no_harm(report, policy), points(report, arena),
                             isnan(report->minimum_detectable_effect) ? "" : ", a shift of ",
                             isnan(report->minimum_detectable_effect)
                                 ? ""
                                 : arena_printf(arena, "%s would have been seen",
                                                number(report->minimum_detectable_effect, text)));
     return arena_printf(arena, "%s %s; %s can't be excluded%s.", result->pair->name,
-                        change(report, arena), excess(report, policy, arena),
-                        more_time(report, arena));
+                        change(report, arena), excess(policy, arena), more_time(report, arena));
 }
 
 /* --- evidence that was looked at again and again --- */
@@ -251,7 +265,7 @@ static const char *harmless(const struct test_report *report, const struct metri
                             struct arena *arena)
 {
     if (!decide_is_significance_test(report, policy))
-        return excess_of(&report->effect, policy, true, arena);
+        return excess_of(policy, true, arena);
     return policy->direction == DIRECTION_INCREASE   ? "no increase"
            : policy->direction == DIRECTION_DECREASE ? "no decrease"
                                                      : "no change";
@@ -286,8 +300,7 @@ static const char *no_alarm(const struct metric_result *result, const struct tes
     until = time_of_day(sequential->looks[sequential->n_looks - 1].unix_ms, arena);
     if (report->decision == DECISION_NON_INFERIOR)
         return arena_printf(arena, "%s: %s at %s excludes %s.", result->pair->name,
-                            effect_so_far(&report->effect, arena), until,
-                            excess(report, policy, arena));
+                            effect_so_far(&report->effect, arena), until, excess(policy, arena));
     return arena_printf(
         arena, "%s: evidence at most %s:1 against %s until %s (alarm threshold %s:1%s); %s%s%s.",
         result->pair->name, odds(sequential->log_e_max, text), harmless(report, policy, arena),
@@ -295,7 +308,7 @@ static const char *no_alarm(const struct metric_result *result, const struct tes
         sequential->first_crossing_unix_ms ? ", and more where several metrics are watched" : "",
         effect_so_far(&report->effect, arena),
         decide_is_significance_test(report, policy) ? "" : "; not excluded is ",
-        decide_is_significance_test(report, policy) ? "" : excess(report, policy, arena));
+        decide_is_significance_test(report, policy) ? "" : excess(policy, arena));
 }
 
 const char *sentence_of(const struct metric_result *result, const struct test_report *report,

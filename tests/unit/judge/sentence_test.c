@@ -245,10 +245,150 @@ static void refusals_say_why(void **state)
     arena_free(arena);
 }
 
+/* What reads wrong at night: "1 points", "1e+03 %", "-0", a unit that the limit has not. */
+static void small_print(void **state)
+{
+    static const struct {
+        const char *name;
+        struct effect effect;
+        double alpha, p, above, below, n_eff;
+        enum direction direction;
+        double allowed_increase;
+        size_t points_needed;
+        bool is_uninformative;
+        const char *want;
+    } rows[] = {
+        {"the harmless direction",
+         {"distance", 0.9, NAN, NAN, UNIT_PROBABILITY},
+         0.02,
+         0.001,
+         1,
+         0.0005,
+         180,
+         DIRECTION_INCREASE,
+         1,
+         0,
+         false,
+         "p95 has a largest difference of the distributions of 0.9, but not in the direction that "
+         "does harm; 180 points."},
+        {"one of many",
+         {"ratio", 1.08, 1.02, 1.15, UNIT_RATIO},
+         0.02,
+         0.001,
+         0.0005,
+         1,
+         180,
+         DIRECTION_INCREASE,
+         1,
+         0,
+         false,
+         "p95 rose by 8 % (98 % interval 2 % to 15 %): no more than chance among so many metrics; "
+         "180 points."},
+        {"three digits",
+         {"ratio", 10.997, 0.98, 21, UNIT_RATIO},
+         0.0001,
+         0.3,
+         0.3,
+         0.7,
+         180,
+         DIRECTION_INCREASE,
+         1,
+         0,
+         false,
+         "p95 rose by 1000 % (99.99 % interval -2 % to 2000 %): no more than chance; 180 points."},
+        {"no events",
+         {"rateRatio", NAN, -0.0, INFINITY, UNIT_RATIO},
+         0.02,
+         1,
+         0.5,
+         0.5,
+         180,
+         DIRECTION_INCREASE,
+         1,
+         0,
+         false,
+         "p95 has no ratio of the rates: no more than chance; 180 points."},
+        {"zero has no sign",
+         {"rateRatio", 1.5, -0.0, INFINITY, UNIT_RATIO},
+         0.02,
+         1,
+         0.5,
+         0.5,
+         180,
+         DIRECTION_INCREASE,
+         1,
+         0,
+         false,
+         "p95 has a ratio of the rates of 1.5 (98 % interval 0 to infinity): no more than chance; "
+         "180 points."},
+        {"one minute",
+         {"ratio", 1.08, 1.02, 1.15, UNIT_RATIO},
+         0.02,
+         0.3,
+         0.3,
+         0.7,
+         180,
+         DIRECTION_INCREASE,
+         1.1,
+         181,
+         false,
+         "p95 rose by 8 % (98 % interval 2 % to 15 %); an increase above 10 % can't be excluded: "
+         "about 1 more minute needed."},
+        {"a ratio for a distance",
+         {"distance", 0.2, NAN, NAN, UNIT_PROBABILITY},
+         0.02,
+         0.3,
+         0.3,
+         0.7,
+         180,
+         DIRECTION_INCREASE,
+         1.1,
+         0,
+         false,
+         "p95 has a largest difference of the distributions of 0.2; an increase above 10 % can't "
+         "be excluded."},
+        {"one point",
+         {"ratio", 1.08, 1.02, 1.15, UNIT_RATIO},
+         0.02,
+         0.3,
+         0.3,
+         0.7,
+         1.4,
+         DIRECTION_INCREASE,
+         1,
+         0,
+         true,
+         "p95 rose by 8 % (98 % interval 2 % to 15 %): only 1 effective point, too few to tell."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *arena = arena_create();
+        struct test_report report = report_of(DECISION_INCONCLUSIVE, rows[i].effect, 1);
+        struct metric_policy policy = policy_default();
+        struct metric_pair pair = {.name = "p95"};
+        struct metric_result result = {.pair = &pair};
+
+        row("%s", rows[i].name);
+        report.alpha = rows[i].alpha;
+        report.p = rows[i].p;
+        report.above[MARGIN_ALLOWED] = rows[i].above;
+        report.below[MARGIN_ALLOWED] = rows[i].below;
+        report.n_eff = rows[i].n_eff;
+        report.points_needed = rows[i].points_needed;
+        report.is_uninformative = rows[i].is_uninformative;
+        policy.direction = rows[i].direction;
+        policy.allowed_increase = rows[i].allowed_increase;
+        assert_string_equal(rows[i].want, sentence_of(&result, &report, &policy, arena));
+        arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sentences),
+        cmocka_unit_test(small_print),
         cmocka_unit_test(points_are_counted_in_words),
         cmocka_unit_test(refusals_say_why),
     };
