@@ -21,64 +21,62 @@ static double round_limit(double value, bool is_high, unsigned extra)
     return is_high ? (ceil(value / unit) + extra) * unit : (floor(value / unit) - extra) * unit;
 }
 
-/* Does the metric pass alone, with this limit? */
+/* Does the metric pass alone, with this limit? `policy` is its own in the input, and left as it
+ * was. The other pairs stay, as some are the exposure of others. */
 static bool passes(const struct judge_type *judge, const struct judge_input *input, size_t i,
-                   bool is_high, double limit, struct arena *scratch)
+                   struct metric_policy *policy, bool is_high, double limit, struct arena *scratch)
 {
-    struct metric_policy policy = input->policies[i];
-    struct judge_input one = *input;
+    double *allowed = is_high ? &policy->allowed_increase : &policy->allowed_decrease;
+    double before = *allowed;
     struct metric_result result = {.pair = &input->pairs[i]};
     struct test_report *report = NULL;
     struct arena *work = arena_create();
     struct error err = {0};
     bool does_pass = false;
 
-    if (is_high)
-        policy.allowed_increase = limit;
-    else
-        policy.allowed_decrease = limit;
-    policy.options.on_inconclusive = INCONCLUSIVE_PASS;
-    one.policies = &policy;
-    one.pairs = &input->pairs[i];
-    one.n_pairs = 1;
-    one.histories = input->histories ? &input->histories[i] : NULL;
+    *allowed = limit;
     if (judge->classify)
-        does_pass = judge->classify(one.pairs, &policy, work, scratch, &result, &err) == ERR_OK &&
-                    result.classification == CLASS_PASS;
-    else if (tested_report(judge, &one, 0, work, scratch, &result, &report, &err) == ERR_OK &&
+        does_pass =
+            judge->classify(&input->pairs[i], policy, work, scratch, &result, &err) == ERR_OK &&
+            result.classification == CLASS_PASS;
+    else if (tested_report(judge, input, i, work, scratch, &result, &report, &err) == ERR_OK &&
              report) {
-        decide_all(&result, &report, &policy, 1, scratch);
+        decide_all(&result, &report, policy, 1, scratch);
         does_pass = result.classification == CLASS_PASS;
     }
+    *allowed = before;
     arena_free(work);
     return does_pass;
 }
 
-/* Where to begin: what the change surely was, on the scale of the limits. NaN: there is none. */
-static double sure_change(const struct metric_result *result, bool is_high)
+/* Where to begin: what the change surely was, on the scale of the limits. Where being unclear is no
+ * pass it has to be excluded: what it may have been. NaN: there is none. */
+static double first_limit(const struct metric_result *result, const struct metric_policy *policy,
+                          bool is_high)
 {
+    bool wants_upper = is_high == (policy->options.on_inconclusive != INCONCLUSIVE_PASS);
+
     if (!result->report)
         return result->effect_size;
-    return is_high ? result->report->effect.lower : result->report->effect.upper;
+    return wants_upper ? result->report->effect.upper : result->report->effect.lower;
 }
 
 static void find_limit(const struct judge_type *judge, const struct judge_input *input, size_t i,
-                       const struct metric_result *result, struct arena *scratch,
-                       struct explanation *out)
+                       struct metric_policy *policy, const struct metric_result *result,
+                       struct arena *scratch, struct explanation *out)
 {
     bool is_high = result->classification == CLASS_HIGH;
-    double allowed =
-        is_high ? input->policies[i].allowed_increase : input->policies[i].allowed_decrease;
-    double change = sure_change(result, is_high);
+    double allowed = is_high ? policy->allowed_increase : policy->allowed_decrease;
+    double change = first_limit(result, policy, is_high);
 
-    if (!isfinite(change) || input->policies[i].options.exposure_metric)
+    if (!isfinite(change))
         return;
     if (is_high ? change < allowed : change > allowed)
         change = allowed;
     for (unsigned extra = 0; extra < MAX_TRIES; extra++) {
         double limit = round_limit(change, is_high, extra);
 
-        if (!passes(judge, input, i, is_high, limit, scratch))
+        if (!passes(judge, input, i, policy, is_high, limit, scratch))
             continue;
         out->limit_name = is_high ? "allowedIncrease" : "allowedDecrease";
         out->limit = limit;
@@ -145,18 +143,24 @@ void explain_result(const struct judge_type *judge, const struct judge_input *in
                     struct arena *arena, struct judge_result *result)
 {
     struct explanation *all = arena_array(arena, struct explanation, result->n_results);
-    struct arena *scratch = arena_create();
+    struct arena *scratch = arena_create(), *own = arena_create();
+    struct metric_policy *policies = arena_array(own, struct metric_policy, input->n_pairs);
+    struct judge_input tried = *input;
 
+    for (size_t i = 0; i < input->n_pairs; i++)
+        policies[i] = input->policies[i];
+    tried.policies = policies;
     for (size_t i = 0; i < result->n_results; i++) {
         const struct metric_result *one = &result->results[i];
 
         if (one->classification != CLASS_HIGH && one->classification != CLASS_LOW)
             continue;
-        find_limit(judge, input, i, one, scratch, &all[i]);
+        find_limit(judge, &tried, i, &policies[i], one, scratch, &all[i]);
         find_heaviest(one->pair, &input->policies[i], one->classification == CLASS_HIGH, scratch,
                       &all[i]);
         arena_reset(scratch);
     }
+    arena_free(own);
     arena_free(scratch);
     result->explanations = all;
 }

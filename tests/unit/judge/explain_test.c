@@ -95,6 +95,73 @@ static void the_limit_is_the_smallest(void **state)
     }
 }
 
+/* An unclear metric that fails for it needs a limit that it is surely within, not the one it has.
+ */
+static void the_limit_of_what_is_unclear(void **state)
+{
+    struct arena *arena = arena_create();
+    double values[N_SIDES][N_POINTS];
+    struct metric_policy policy = policy_of(DIRECTION_INCREASE);
+    struct judge_result red;
+
+    (void)state;
+    fill(values, 2, 0);
+    policy.allowed_increase = 1.015;
+    policy.options.on_inconclusive = INCONCLUSIVE_FAIL;
+    red = judge_one("RobustRank-v1.0", &policy, values, arena);
+    assert_int_equal(CLASS_HIGH, red.results[0].classification);
+    assert_int_equal(DECISION_INCONCLUSIVE, red.results[0].report->decision);
+    assert_true(red.explanations[0].limit > 1.015);
+    policy.allowed_increase = red.explanations[0].limit;
+    assert_int_equal(
+        CLASS_PASS, judge_one("RobustRank-v1.0", &policy, values, arena).results[0].classification);
+    arena_free(arena);
+}
+
+/* With the requests beside the errors. */
+static void the_limit_of_a_rate(void **state)
+{
+    struct arena *arena = arena_create();
+    double errors[N_SIDES][N_POINTS], requests[N_SIDES][N_POINTS];
+    struct metric_policy policies[2] = {policy_of(DIRECTION_INCREASE),
+                                        policy_of(DIRECTION_INCREASE)};
+    struct metric_pair pairs[2] = {{.name = "errors"}, {.name = "requests"}};
+    struct judge_input input = {
+        .pairs = pairs, .n_pairs = 2, .policies = policies, .score = &score};
+    struct judge_result red;
+    struct error err = {0};
+
+    (void)state;
+    policies[0].options.metric_type = TYPE_COUNTER;
+    policies[0].options.exposure_metric = "requests";
+    policies[1].is_muted = true;
+    for (int side = 0; side < N_SIDES; side++) {
+        for (size_t i = 0; i < N_POINTS; i++) {
+            requests[side][i] = side == SIDE_EXPERIMENT ? 100 : 1000;
+            errors[side][i] = (side == SIDE_EXPERIMENT ? 3 : 10) + (double)(i * 7 % 5) - 2;
+        }
+        pairs[0].sides[side] = (struct pair_side){.values = errors[side],
+                                                  .n_values = N_POINTS,
+                                                  .start_unix_ms = 6000000,
+                                                  .step_ms = 60000};
+        pairs[1].sides[side] = (struct pair_side){.values = requests[side],
+                                                  .n_values = N_POINTS,
+                                                  .start_unix_ms = 6000000,
+                                                  .step_ms = 60000};
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        assert_int_equal(ERR_OK, judge_run(judge_find("Rate-v1.0"), &input, arena, &red, &err));
+        explain_result(judge_find("Rate-v1.0"), &input, arena, &red);
+        assert_int_equal(pass ? CLASS_PASS : CLASS_HIGH, red.results[0].classification);
+        if (pass)
+            break;
+        assert_string_equal("allowedIncrease", red.explanations[0].limit_name);
+        assert_true(red.explanations[0].limit > 2.5 && red.explanations[0].limit < 3);
+        policies[0].allowed_increase = red.explanations[0].limit;
+    }
+    arena_free(arena);
+}
+
 static void the_heaviest_minutes_are_the_burst(void **state)
 {
     struct arena *arena = arena_create();
@@ -134,6 +201,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_limit_is_the_smallest),
+        cmocka_unit_test(the_limit_of_what_is_unclear),
+        cmocka_unit_test(the_limit_of_a_rate),
         cmocka_unit_test(the_heaviest_minutes_are_the_burst),
         cmocka_unit_test(a_pass_is_not_explained),
     };
