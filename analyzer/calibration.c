@@ -15,22 +15,42 @@ static int64_t length_ns(const struct scope *scope)
     return scope->end_unix_ns - scope->start_unix_ns;
 }
 
+/* How many windows each metric wants: its own, and those of the metrics that it is the exposure of.
+ */
+static const size_t *wanted_windows(const struct canary_plan *plan, struct arena *arena)
+{
+    size_t *out = arena_array(arena, size_t, plan->n_metrics);
+
+    for (size_t i = 0; i < plan->n_metrics; i++) {
+        struct judge_options options;
+
+        policy_options_read(plan->config, i, plan->judge, arena, &options);
+        for (size_t k = 0; k < plan->n_metrics && options.calibration_windows > 0; k++) {
+            const char *name = plan->queries[SIDE_CONTROL][k].query.metric_name;
+
+            if ((k == i ||
+                 (options.exposure_metric && strcmp(name, options.exposure_metric) == 0)) &&
+                options.calibration_windows > out[k])
+                out[k] = options.calibration_windows;
+        }
+    }
+    return out;
+}
+
 /* How many windows of the metric may be asked for. */
-static size_t n_windows_of(const struct canary_plan *plan, size_t metric_index, struct arena *arena)
+static size_t n_windows_of(const struct canary_plan *plan, size_t metric_index, size_t n_wanted)
 {
     const struct scope *scope = &plan->queries[SIDE_CONTROL][metric_index].query.scope;
     int64_t each_s = length_ns(scope) / NS_PER_S, most_s = REQUEST_MAX_WINDOW_S;
-    struct judge_options options;
     size_t n;
 
-    policy_options_read(plan->config, metric_index, plan->judge, arena, &options);
-    if (options.calibration_windows == 0 || each_s <= 0 ||
+    if (n_wanted == 0 || each_s <= 0 ||
         length_ns(&plan->queries[SIDE_EXPERIMENT][metric_index].query.scope) != length_ns(scope))
         return 0;
     if (scope->step_s && scope->step_s * REQUEST_MAX_POINTS < most_s)
         most_s = scope->step_s * REQUEST_MAX_POINTS;
     n = (size_t)(most_s / each_s);
-    n = options.calibration_windows < n ? options.calibration_windows : n;
+    n = n_wanted < n ? n_wanted : n;
     return n < CALIBRATION_MIN_WINDOWS ? 0 : n;
 }
 
@@ -54,13 +74,16 @@ static bool plan_one(const struct plan_query *now, size_t n_windows, struct aren
 
 void calibration_plan(struct canary_plan *plan, struct arena *arena)
 {
+    const size_t *wanted;
+
     if (!plan->judge->test)
         return; /* it does not learn from them */
+    wanted = wanted_windows(plan, arena);
     plan->n_history_windows = arena_array(arena, size_t, plan->n_metrics);
     for (int side = 0; side < N_SIDES; side++)
         plan->history[side] = arena_array(arena, struct plan_query, plan->n_metrics);
     for (size_t i = 0; i < plan->n_metrics; i++) {
-        size_t n = n_windows_of(plan, i, arena);
+        size_t n = n_windows_of(plan, i, wanted[i]);
         bool is_planned = n > 0;
 
         for (int side = 0; side < N_SIDES && is_planned; side++)

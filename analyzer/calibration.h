@@ -12,9 +12,9 @@
 /* How long a canary waits for its history. */
 #define CALIBRATION_PATIENCE_MS 60000
 
-/* Plan the queries (plan->history), for metrics whose options ask for windows: as many as they ask
- * for and as fit into the longest window that may be asked for. None where fewer fit than calibrate
- * anything, or where the sides' windows differ in length. */
+/* Plan the queries (plan->history), for metrics whose options ask for windows, and for their
+ * exposures: as many as they ask for and as fit into the longest window that may be asked for. None
+ * where fewer fit than calibrate anything, or where the sides' windows differ in length. */
 void calibration_plan(struct canary_plan *plan, struct arena *arena);
 
 /* What the queries gave, one a pair (none: no windows), for judge_input.histories. `sets` has the

@@ -63,11 +63,22 @@ struct windows {
     double sum_of_squares, df;
 };
 
+/* The exposure in an earlier window; both histories end where the canary begins. NULL: none. */
+static const struct metric_pair *exposure_before(const struct test_input *now,
+                                                 const struct pair_history *own, size_t window)
+{
+    const struct pair_history *its = &now->all->histories[now->exposure - now->all->pairs];
+    size_t from_end = own->n_windows - window;
+
+    return from_end <= its->n_windows ? &its->windows[its->n_windows - from_end] : NULL;
+}
+
 /* The statistic of one earlier window. False: it has none. */
 static bool test_window(const struct judge_type *judge, const struct test_input *now,
-                        const struct metric_pair *window, struct arena *scratch,
+                        const struct pair_history *history, size_t at, struct arena *scratch,
                         struct windows *out)
 {
+    const struct metric_pair *window = &history->windows[at];
     struct arms arms;
     struct error err = {0};
     struct test_input input = *now;
@@ -78,6 +89,10 @@ static bool test_window(const struct judge_type *judge, const struct test_input 
         return false;
     input.pair = window;
     input.arms = &arms;
+    if (now->exposure)
+        input.exposure = exposure_before(now, history, at);
+    if (now->exposure && !input.exposure)
+        return false;
     fill_report(&input, &report);
     judge->test(&input, scratch, scratch, &report);
     if (report.decision != DECISION_UNDECIDED || !test_report_has_standard_error(&report))
@@ -105,7 +120,7 @@ static double calibrate(const struct judge_type *judge, const struct test_input 
     struct windows windows = {0};
 
     for (size_t i = 0; i < history->n_windows; i++)
-        test_window(judge, now, &history->windows[i], scratch, &windows);
+        test_window(judge, now, history, i, scratch, &windows);
     if (windows.n < CALIBRATION_MIN_WINDOWS)
         return 1;
     if (2 * windows.n_high > windows.n || 2 * windows.n_low > windows.n) {

@@ -125,6 +125,60 @@ static void too_few_windows_say_nothing(void **state)
     arena_free(arena);
 }
 
+/* Counts without their requests of that time would be tested with those of another. */
+static void windows_of_counts_have_their_exposure(void **state)
+{
+    static const struct score_policy score = {.pass = 95, .marginal = 75};
+    static const char *const groups[] = {"g"};
+    struct arena *arena = arena_create();
+    struct metric_pair pairs[2], windows[2][N_WINDOWS];
+    struct metric_policy policies[2] = {{.allowed_increase = 1,
+                                         .allowed_decrease = 1,
+                                         .groups = groups,
+                                         .n_groups = 1,
+                                         .options = judge_options_default}};
+    /* the exposure has one more window than was asked for */
+    struct pair_history histories[2] = {{windows[0] + 1, N_WINDOWS - 1, NULL},
+                                        {windows[1], N_WINDOWS, NULL}};
+    struct judge_input input = {.pairs = pairs,
+                                .n_pairs = 2,
+                                .policies = policies,
+                                .histories = histories,
+                                .score = &score};
+    struct judge_result result;
+    struct error err = {0};
+    uint64_t seed = 7;
+
+    (void)state;
+    for (size_t w = 0; w <= N_WINDOWS; w++) {
+        struct metric_pair *counts = w < N_WINDOWS ? &windows[0][w] : &pairs[0];
+        struct metric_pair *requests = w < N_WINDOWS ? &windows[1][w] : &pairs[1];
+
+        *counts = pair_of(0, &seed, arena);
+        *requests = pair_of(0, &seed, arena);
+        counts->name = "errors";
+        requests->name = "requests";
+        for (int side = 0; side < N_SIDES; side++) {
+            double *events = (double *)counts->sides[side].values;
+            double *exposure = (double *)requests->sides[side].values;
+
+            for (size_t i = 0; i < N_POINTS; i++) { /* a tenth of the traffic, and of the errors */
+                exposure[i] = (side == SIDE_CONTROL ? 1000 : 100) + (double)w;
+                events[i] = floor(side == SIDE_CONTROL ? 10 * events[i] : events[i]);
+            }
+            counts->sides[side].start_unix_ms = requests->sides[side].start_unix_ms =
+                (int64_t)w * N_POINTS * 60000;
+        }
+    }
+    policies[1] = policies[0];
+    policies[1].is_muted = true;
+    policies[0].options.metric_type = TYPE_COUNTER;
+    policies[0].options.exposure_metric = "requests";
+    assert_int_equal(judge_run(judge_find("Rate-v1.0"), &input, arena, &result, &err), ERR_OK);
+    assert_int_equal(result.results[0].report->calibration.n_windows, N_WINDOWS - 1);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +186,7 @@ int main(void)
         cmocka_unit_test(quiet_windows_leave_the_test_alone),
         cmocka_unit_test(a_metric_that_always_differs_is_not_blamed_for_it),
         cmocka_unit_test(too_few_windows_say_nothing),
+        cmocka_unit_test(windows_of_counts_have_their_exposure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
