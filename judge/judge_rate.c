@@ -356,10 +356,13 @@ static void test_proportions(struct rate_test *test, struct effect *ratio,
 
     two_proportions_test(x->total, x->exposed, y->total, y->exposed, out->alpha, &of);
     interval = ratio_interval(&of);
-    *ratio =
-        (struct effect){"rateRatio", of.p1 / of.p2, interval.lower, interval.upper, UNIT_RATIO};
-    *difference = (struct effect){"difference", of.difference, of.newcombe_lower, of.newcombe_upper,
-                                  UNIT_METRIC};
+    *ratio = (struct effect){"rateRatio", of.p1 / of.p2,
+                             stretch(of.p1 / of.p2, interval.lower, test->widening),
+                             stretch(of.p1 / of.p2, interval.upper, test->widening), UNIT_RATIO};
+    *difference = (struct effect){
+        "difference", of.difference,
+        of.difference - test->widening * (of.difference - of.newcombe_lower),
+        of.difference + test->widening * (of.newcombe_upper - of.difference), UNIT_METRIC};
     out->method = of.is_small ? "two-proportions-fisher" : "two-proportions";
     out->statistic_name = "z";
     out->statistic = of.z / test->widening;

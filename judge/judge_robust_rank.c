@@ -135,7 +135,8 @@ static uint64_t order_of_limits(const struct test_input *input, const struct ran
         return k >= 1 ? (uint64_t)k : 1;
     }
     rank_test_normal(x->values, x->n, y->values, y->n, ALTERNATIVE_TWO_SIDED, scratch, &normal);
-    if (x->n < RANK_TEST_MAX_EXACT_POINTS && y->n < RANK_TEST_MAX_EXACT_POINTS && !has_ties(x, y))
+    if (x->n < RANK_TEST_MAX_EXACT_POINTS && y->n < RANK_TEST_MAX_EXACT_POINTS &&
+        input->se_factor == 1 && !has_ties(x, y))
         return hodges_lehmann_exact_k(x->n, y->n, alpha, scratch, &level);
     return hodges_lehmann_normal_k(x->n, y->n, normal.sigma * input->se_factor,
                                    normal_quantile_two_sided(alpha));

@@ -310,6 +310,25 @@ static enum err_code read_score(const json_t *config, const json_t *thresholds, 
     return ERR_OK;
 }
 
+static void ignore(void *ctx, const char *pointer, const char *text)
+{
+    (void)ctx, (void)pointer, (void)text; /* each metric complains of it */
+}
+
+/* Of the whole config: a metric's own word for it counts for nothing. */
+static enum scoring scoring_of(const json_t *config, const struct judge_type *judge,
+                               struct arena *arena)
+{
+    const struct judge_options_reader reader = {.arena = arena, .judge = judge, .complain = ignore};
+    struct judge_options options = judge_options_default;
+
+    if (!judge_is_standard(judge))
+        judge_options_read(&reader,
+                           json_object_get(json_object_get(config, "judge"), "judgeConfigurations"),
+                           "", &options);
+    return options.scoring;
+}
+
 enum err_code judge_input_from_json(const json_t *config, const json_t *thresholds,
                                     const struct judge_type *judge, const struct metric_pair *pairs,
                                     size_t n_pairs, struct arena *arena, struct judge_input *out,
@@ -321,8 +340,7 @@ enum err_code judge_input_from_json(const json_t *config, const json_t *threshol
     if (read_metrics(config, judge, pairs, n_pairs, arena, &input, err) ||
         read_score(config, thresholds, arena, score, err))
         return err->code;
-    if (n_pairs)
-        score->scoring = input.policies[0].options.scoring;
+    score->scoring = scoring_of(config, judge, arena);
     score->errors_are_nodata = !judge_is_standard(judge);
     input.score = score;
     input.wants_details = json_is_true(json_object_get(

@@ -212,6 +212,40 @@ static void weights_are_numbers_or_texts_of_numbers(void **state)
     json_decref(thresholds);
 }
 
+static void scoring_is_the_config_s(void **state)
+{
+    static const struct {
+        const char *name, *judge, *whole, *metric;
+        enum scoring want;
+    } rows[] = {
+        {"of the config", "RobustRank-v1.0", "graded", "kayenta", SCORING_GRADED},
+        {"not of its first metric", "RobustRank-v1.0", "kayenta", "graded", SCORING_KAYENTA},
+        {"not of the standard judge", JUDGE_DEFAULT_NAME, "graded", "graded", SCORING_KAYENTA},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *arena = arena_create();
+        json_t *config =
+            json_pack("{s{s[]}, s{s{ss}}, s[{sss{s{s{ss}}}}]}", "classifier", "unused", "judge",
+                      "judgeConfigurations", "scoring", rows[i].whole, "metrics", "name", "m",
+                      "analysisConfigurations", "canary", "judge", "scoring", rows[i].metric);
+        json_t *thresholds = parse(THRESHOLDS);
+        const struct metric_pair pair = {.name = "m"};
+        struct judge_input got;
+        struct error err = {0};
+
+        row("%s", rows[i].name);
+        assert_int_equal(ERR_OK,
+                         judge_input_from_json(config, thresholds, judge_find(rows[i].judge), &pair,
+                                               1, arena, &got, &err));
+        assert_int_equal(rows[i].want, got.score->scoring);
+        arena_free(arena);
+        json_decref(config);
+        json_decref(thresholds);
+    }
+}
+
 static void judge_of_config_resolves(void **state)
 {
     static const char *const fine[] = {
@@ -248,6 +282,7 @@ int main(void)
         cmocka_unit_test(policy_refuses_wrong_types),
         cmocka_unit_test(config_errors),
         cmocka_unit_test(weights_are_numbers_or_texts_of_numbers),
+        cmocka_unit_test(scoring_is_the_config_s),
         cmocka_unit_test(judge_of_config_resolves),
     };
 

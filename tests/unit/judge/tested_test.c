@@ -6,6 +6,7 @@
 #include "tests/support.h"
 
 #include <math.h>
+#include <string.h>
 
 #define N_POINTS 60
 #define N_WINDOWS 12
@@ -179,6 +180,77 @@ static void windows_of_counts_have_their_exposure(void **state)
     arena_free(arena);
 }
 
+/* Every test with an interval takes the factor, for the interval as well as for p. */
+static void every_interval_is_calibrated(void **state)
+{
+    static const struct {
+        const char *judge;
+        enum judge_method method;
+        enum count_model model;
+        bool is_independent;
+    } rows[] = {
+        {"RobustRank-v1.0", METHOD_HAR, MODEL_DEFAULT, false},
+        {"RobustRank-v1.0", METHOD_ESS, MODEL_DEFAULT, false},
+        {"RobustRank-v1.0", METHOD_INDEPENDENT, MODEL_DEFAULT, true},
+        {"Mean-v1.0", METHOD_HAR, MODEL_DEFAULT, false},
+        {"Mean-v1.0", METHOD_WELCH, MODEL_DEFAULT, false},
+        {"Mean-v1.0", METHOD_BOOTSTRAP, MODEL_DEFAULT, false},
+        {"Distribution-v1.0", METHOD_QUANTILE, MODEL_DEFAULT, false},
+        {"Rate-v1.0", METHOD_DEFAULT, MODEL_POISSON, false},
+        {"Rate-v1.0", METHOD_DEFAULT, MODEL_HAR, false},
+        {"Rate-v1.0", METHOD_DEFAULT, MODEL_BERNOULLI, false},
+        {"Sequential-v1.0", METHOD_HAR, MODEL_DEFAULT, false},
+    };
+    enum { N_FEW = 40 }; /* exact limits of ranks have fewer than 50 points */
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *arena = arena_create();
+        struct metric_policy policy = {
+            .allowed_increase = 1, .allowed_decrease = 1, .options = judge_options_default};
+        bool is_rate = strcmp(rows[i].judge, "Rate-v1.0") == 0;
+        uint64_t seed = 11;
+        struct metric_pair pair = pair_of(0.2, &seed, arena), exposure = pair_of(0, &seed, arena);
+        double width[2], p[2];
+        struct error err = {0};
+
+        row("%s, method %d, model %d", rows[i].judge, (int)rows[i].method, (int)rows[i].model);
+        policy.options.method = rows[i].method;
+        policy.options.model = rows[i].model;
+        policy.options.is_independent = rows[i].is_independent;
+        policy.options.metric_type = is_rate ? TYPE_COUNTER : TYPE_GAUGE;
+        for (int side = 0; side < N_SIDES; side++) {
+            double *values = (double *)pair.sides[side].values;
+
+            pair.sides[side].n_values = exposure.sides[side].n_values = N_FEW;
+            for (size_t k = 0; k < N_FEW && is_rate; k++) {
+                values[k] = floor(10 * values[k]);
+                ((double *)exposure.sides[side].values)[k] = 1000;
+            }
+        }
+        for (int factor = 1; factor <= 2; factor++) {
+            struct test_report report = test_report_start(&policy.options);
+            struct arms arms;
+            struct test_input input = {.pair = &pair,
+                                       .policy = &policy,
+                                       .arms = &arms,
+                                       .exposure = is_rate ? &exposure : NULL,
+                                       .se_factor = factor};
+
+            assert_int_equal(arms_prepare(&pair, &policy, arena, &arms, &err), ERR_OK);
+            report.n[0] = report.n[1] = N_FEW;
+            report.is_paired = arms.is_paired;
+            judge_find(rows[i].judge)->test(&input, arena, arena, &report);
+            assert_int_equal(report.decision, DECISION_UNDECIDED);
+            width[factor - 1] = report.effect.upper - report.effect.lower;
+            p[factor - 1] = report.p;
+        }
+        assert_true(p[1] > p[0]);
+        assert_true(width[1] > 1.5 * width[0]);
+        arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_metric_that_always_differs_is_not_blamed_for_it),
         cmocka_unit_test(too_few_windows_say_nothing),
         cmocka_unit_test(windows_of_counts_have_their_exposure),
+        cmocka_unit_test(every_interval_is_calibrated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
