@@ -74,6 +74,7 @@ struct test_report {
     struct effect effect; /* on the scale the margins are on */
     struct effect effects[MAX_EFFECTS];
     size_t n_effects;
+    bool is_of_nothing; /* the baseline is 0 and the limits are ratios: they all lie at "no change" */
     double margin_neutral; /* "no change" on that scale: 1 for ratios, 0 for shifts, 0.5 for cles */
 
     /* One-sided p-values: how well the data fit an effect at the margin or on its harmless side.
@@ -105,7 +106,7 @@ struct test_report {
 struct test_report test_report_start(const struct judge_options *options);
 
 /* Its statistic is an effect over its standard error, Student's t or a normal z: something that a
- * factor on standard errors sets right. Other distances, and evidence over time, are not. */
+ * factor on standard errors sets right. Other distances, and evidence of counts, are not. */
 bool test_report_has_standard_error(const struct test_report *report);
 
 /* The variance of such a statistic when nothing has changed: df / (df - 2), 1 of a normal z. */
