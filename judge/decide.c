@@ -80,7 +80,7 @@ struct margin {
 static struct margin margin_of(const struct test_report *report, const struct metric_policy *policy)
 {
     /* "no change at all" may be tested on another scale than the policy's (margin_neutral) */
-    bool is_neutral = measure_is_neutral(policy);
+    bool is_neutral = measure_is_neutral(policy) || report->is_of_nothing;
     double low = is_neutral ? report->margin_neutral : policy->allowed_decrease;
     double high = is_neutral ? report->margin_neutral : policy->allowed_increase;
 

@@ -34,6 +34,7 @@ struct distribution_test {
     struct arena *scratch;
     const struct test_report *report;
     bool has_ratio;
+    bool is_of_nothing; /* the control's mean is 0, as any multiple of it */
 };
 
 static bool is_independent(const struct test_input *input)
@@ -46,7 +47,7 @@ static bool has_scale(const struct distribution_test *test, struct test_report *
 {
     const struct metric_policy *policy = test->input->policy;
 
-    if (test->has_ratio || policy->effect_measure != EFFECT_MEAN_RATIO ||
+    if (test->has_ratio || test->is_of_nothing || policy->effect_measure != EFFECT_MEAN_RATIO ||
         measure_is_neutral(policy))
         return true;
     measure_refuse_ratio(out);
@@ -185,7 +186,7 @@ static void distance_at(void *ctx, struct measure_limit limit, double *above, do
     struct sample y = moved(&arms->sides[SIDE_CONTROL], limit.factor, 0, test->scratch);
     struct distance_run run = {.above = NAN, .below = NAN};
 
-    if (limit.factor == 1 || test->has_ratio)
+    if (limit.factor == 1 || test->has_ratio || test->is_of_nothing)
         run_distance(test, &x, &y, &run);
     *above = run.above;
     *below = run.below;
@@ -427,7 +428,11 @@ static void distribution_judge_test(const struct test_input *input, struct arena
     if (input->policy->options.method == METHOD_QUANTILE) {
         test_quantiles(&test, arena, out);
     } else {
-        test.has_ratio = measure_mean(y->values, y->n, scratch) > 0;
+        double level = measure_mean(y->values, y->n, scratch);
+
+        test.has_ratio = level > 0;
+        test.is_of_nothing = level == 0 && input->policy->effect_measure == EFFECT_MEAN_RATIO;
+        out->is_of_nothing = test.is_of_nothing;
         if (has_scale(&test, out))
             test_distance(&test, out);
     }

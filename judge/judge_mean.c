@@ -30,6 +30,7 @@ struct mean_test {
     enum procedure procedure;
     struct arms before; /* with PROCEDURE_BEFORE */
     bool has_ratio;     /* the control's mean is above 0 */
+    bool is_of_nothing; /* it is 0, as any multiple of it */
 };
 
 /* One run of the test, whatever the procedure. */
@@ -174,7 +175,7 @@ static void test_limit(void *ctx, struct measure_limit limit, double *above, dou
         moved[i] = x->values[i] - limit.shift;
     for (size_t i = 0; i < y->n; i++)
         scaled[i] = y->values[i] * limit.factor;
-    if (limit.factor == 1 || test->has_ratio)
+    if (limit.factor == 1 || test->has_ratio || test->is_of_nothing)
         run_test(test, moved, scaled, &run);
     *above = run.above;
     *below = run.below;
@@ -310,12 +311,14 @@ static void mean_judge_test(const struct test_input *input, struct arena *scratc
         return;
     mean_y = measure_mean(y->values, y->n, scratch);
     test.has_ratio = mean_y > 0;
-    if (!test.has_ratio && input->policy->effect_measure == EFFECT_MEAN_RATIO &&
-        !measure_is_neutral(input->policy)) {
+    test.is_of_nothing = mean_y == 0 && input->policy->effect_measure == EFFECT_MEAN_RATIO;
+    if (!test.has_ratio && !test.is_of_nothing &&
+        input->policy->effect_measure == EFFECT_MEAN_RATIO && !measure_is_neutral(input->policy)) {
         measure_refuse_ratio(out);
         return;
     }
     run_test(&test, x->values, y->values, &run);
+    out->is_of_nothing = test.is_of_nothing;
     out->method = method_name(&test);
     out->exactness =
         test.procedure == PROCEDURE_BOOTSTRAP ? EXACTNESS_APPROXIMATE : EXACTNESS_ASYMPTOTIC;

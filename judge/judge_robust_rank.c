@@ -278,9 +278,11 @@ static void robust_rank_test(const struct test_input *input, struct arena *scrat
     out->variance_inflation = run.vif;
     out->n_eff = run.n_eff;
     out->is_uninformative = run.n_informative < input->policy->options.min_effective_points;
-    if (!measure_effect(input, &run, &shift, level, out) && !measure_is_neutral(input->policy)) {
+    out->is_of_nothing = !measure_effect(input, &run, &shift, level, out) && level == 0;
+    if (out->effect.unit == UNIT_METRIC && input->policy->effect_measure == EFFECT_MEAN_RATIO &&
+        !out->is_of_nothing && !measure_is_neutral(input->policy)) {
         out->decision = DECISION_NO_DATA;
-        out->reason = "the margins are ratios, which a baseline at or below 0 does not have; set "
+        out->reason = "the margins are ratios, which a baseline below 0 does not have; set "
                       "effectSize.measure to \"shift\" or \"cles\"";
         return;
     }

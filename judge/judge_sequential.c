@@ -307,6 +307,9 @@ static void fill(const struct sequential *run, const struct trace *trace, struct
 
     out->method = trace->method;
     out->exactness = trace->exactness;
+    out->is_of_nothing = trace->unit == UNIT_METRIC &&
+                         run->input->policy->effect_measure == EFFECT_MEAN_RATIO &&
+                         measure_level(run->input->arms) == 0;
     out->margin_neutral = trace->unit == UNIT_METRIC ? EFFECT_NEUTRAL_DIFFERENCE : trace->neutral;
     out->effect = (struct effect){.measure = trace->measure,
                                   .estimate = last ? last->estimate : NAN,

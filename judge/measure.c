@@ -147,7 +147,7 @@ bool measure_has_points(size_t least, bool is_independent, struct arena *arena,
 void measure_refuse_ratio(struct test_report *out)
 {
     out->decision = DECISION_NO_DATA;
-    out->reason = "the margins are ratios, which a baseline at or below 0 does not have; set "
+    out->reason = "the margins are ratios, which a baseline below 0 does not have; set "
                   "effectSize.measure to \"shift\"";
 }
 

@@ -131,7 +131,7 @@ static const char *harm(const struct metric_result *result, const struct test_re
         return arena_printf(arena, "%s %s, towards %s values%s; %s.", result->pair->name,
                             change(report, arena), is_high ? "higher" : "lower",
                             result->is_critical ? " (critical)" : "", points(report, arena));
-    if (measure_is_neutral(policy))
+    if (measure_is_neutral(policy) || report->is_of_nothing)
         limit = report->margin_neutral; /* maybe on another scale than the policy's */
     return arena_printf(arena, "%s %s, %s the allowed %s%s; %s.", result->pair->name,
                         change(report, arena), is_high ? "above" : "below",

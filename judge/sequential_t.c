@@ -316,10 +316,10 @@ static void run_test(const struct t_run *test)
 static bool has_scale(const struct sequential *run, struct trace *out)
 {
     if (run->input->policy->effect_measure != EFFECT_MEAN_RATIO || sequential_is_neutral(run) ||
-        measure_level(run->input->arms) > 0)
-        return true;
+        measure_level(run->input->arms) >= 0)
+        return true; /* at 0 every ratio is "no change" */
     sequential_refuse(out, DECISION_NO_DATA,
-                      "the margins are ratios, which a baseline at or below 0 does not have; set "
+                      "the margins are ratios, which a baseline below 0 does not have; set "
                       "effectSize.measure to \"shift\" or \"cles\"");
     return false;
 }

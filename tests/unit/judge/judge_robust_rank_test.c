@@ -167,6 +167,37 @@ static void critical_ratios_without_a_level(void **state)
     arena_free(arena);
 }
 
+/* No errors before and many now: however large a ratio is allowed, that is more. */
+static void any_ratio_of_nothing_is_nothing(void **state)
+{
+    static const char *const judges[] = {"RobustRank-v1.0", "Mean-v1.0", "Distribution-v1.0",
+                                         "Sequential-v1.0"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(judges); i++) {
+        struct arena *arena = arena_create();
+        uint64_t seed = 41;
+        struct story story = {.x = series_of(60, 5, 1, 0, &seed, arena),
+                              .y = constants(60, 0, arena),
+                              .n = 60,
+                              .m = 60};
+        double *one_error = constants(60, 0, arena);
+
+        row("%s", judges[i]);
+        story.policy = policy_default();
+        story.policy.is_critical = story.policy.has_critical_increase = true;
+        story.policy.direction = DIRECTION_INCREASE;
+        story.policy.allowed_increase = 1.1;
+        story.policy.critical_increase = 1.5;
+        assert_int_equal(judge_story(judges[i], &story, arena)->classification, CLASS_HIGH);
+        assert_true(judge_story(judges[i], &story, arena)->is_critical);
+        one_error[30] = 1;
+        story.x = one_error;
+        assert_int_equal(judge_story(judges[i], &story, arena)->classification, CLASS_PASS);
+        arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +207,7 @@ int main(void)
         cmocka_unit_test(little_information_flags_nothing),
         cmocka_unit_test(ratios_need_a_level),
         cmocka_unit_test(critical_ratios_without_a_level),
+        cmocka_unit_test(any_ratio_of_nothing_is_nothing),
     };
 
     gsl_set_error_handler_off();
