@@ -74,8 +74,7 @@ struct test_report {
     struct effect effect; /* on the scale the margins are on */
     struct effect effects[MAX_EFFECTS];
     size_t n_effects;
-    bool is_of_nothing; /* the baseline is 0 and the limits are ratios: they all lie at "no change" */
-    bool is_of_nothing; /* the baseline is 0 and the limits are ratios: they all lie at "no change" */
+    bool is_of_nothing;    /* the baseline is 0: its ratios all lie at "no change" */
     double margin_neutral; /* "no change" on that scale: 1 for ratios, 0 for shifts, 0.5 for cles */
 
     /* One-sided p-values: how well the data fit an effect at the margin or on its harmless side.
