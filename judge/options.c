@@ -8,7 +8,6 @@ const struct judge_options judge_options_default = {
     .bootstrap_samples = 999,
     .prior_g = 0.25,
     .min_points = 30,
-    .target_time = 60,
     .rate_ratio_prior_sd = 0.4,
     .multiplicity = MULTIPLICITY_BH,
     .min_runtime_mins = 30,

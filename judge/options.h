@@ -62,9 +62,8 @@ struct judge_options {
     const char *exposure_metric; /* requests or seconds per interval; NULL for none */
     enum metric_type metric_type;
     enum count_model model;
-    double prior_g;     /* sequential: prior variance of the standardised effect */
-    size_t min_points;  /* sequential: no look before */
-    double target_time; /* sequential: points at which an asymptotic band is narrowest */
+    double prior_g;    /* sequential: prior variance of the standardised effect */
+    size_t min_points; /* sequential: no look before */
     double rate_ratio_prior_sd;
     enum multiplicity multiplicity;
     enum on_inconclusive on_inconclusive;

@@ -44,7 +44,6 @@ static const struct key {
     {"model", KIND_WORD, AT(model), 0, 0, models},
     {"g", KIND_NUMBER, AT(prior_g), 0.01, 4, NULL},
     {"minPoints", KIND_COUNT, AT(min_points), 3, 500, NULL},
-    {"targetTime", KIND_NUMBER, AT(target_time), 1, 10000, NULL},
     {"rateRatioPriorSd", KIND_NUMBER, AT(rate_ratio_prior_sd), 0.05, 2, NULL},
     {"multiplicity", KIND_WORD, AT(multiplicity), 0, 0, multiplicities},
     {"onInconclusive", KIND_WORD, AT(on_inconclusive), 0, 0, inconclusives},

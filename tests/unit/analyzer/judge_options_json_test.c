@@ -59,7 +59,7 @@ static void every_key_is_read(void **state)
         "{\"alpha\": 0.05, \"method\": \"ess\", \"pairing\": \"unpaired\", \"independent\": true,"
         " \"minEffectivePoints\": 12, \"quantiles\": [0.9, 0.99, 0.5], \"bootstrapSamples\": 499,"
         " \"seed\": 7, \"exposureMetric\": \"requests\", \"metricType\": \"errorRate\","
-        " \"model\": \"poisson\", \"g\": 0.5, \"minPoints\": 10, \"targetTime\": 90,"
+        " \"model\": \"poisson\", \"g\": 0.5, \"minPoints\": 10,"
         " \"rateRatioPriorSd\": 0.7, \"multiplicity\": \"holm\", \"onInconclusive\": \"nodata\","
         " \"earlyPass\": true, \"minRuntimeMins\": 45, \"scoring\": \"graded\","
         " \"warmupMins\": 5, \"calibrationWindows\": 20, \"assume\": \"exchangeable\","
@@ -83,7 +83,6 @@ static void every_key_is_read(void **state)
     assert_int_equal(MODEL_POISSON, got.model);
     assert_near(0.5, got.prior_g, 0);
     assert_int_equal(10, got.min_points);
-    assert_near(90, got.target_time, 0);
     assert_near(0.7, got.rate_ratio_prior_sd, 0);
     assert_int_equal(MULTIPLICITY_HOLM, got.multiplicity);
     assert_int_equal(INCONCLUSIVE_NODATA, got.on_inconclusive);
