@@ -46,14 +46,6 @@ double measure_level(const struct arms *arms)
     return sum / (double)control->n;
 }
 
-void measure_p(double estimate, double limit, double se, double df, double *above, double *below)
-{
-    double t = t_statistic(estimate - limit, se);
-
-    *above = p_upper_t(t, df);
-    *below = p_upper_t(-t, df);
-}
-
 double measure_limit_as_shift(const struct metric_policy *policy, double limit, double level)
 {
     if (policy->effect_measure == EFFECT_SHIFT)

@@ -19,10 +19,6 @@ bool measure_is_neutral(const struct metric_policy *policy);
  * the effect on the ratio scale; a level that is not above 0 has no such scale. */
 double measure_level(const struct arms *arms);
 
-/* One-sided p-values of T = (estimate - limit) / se with df degrees of freedom: *above is small
- * when the estimate lies above the limit. Without variance 0 or 1, and 1/2 at the limit. */
-void measure_p(double estimate, double limit, double se, double df, double *above, double *below);
-
 /* A limit of the policy (its ratio, shift, ...) as a shift in the metric's unit; NaN when the scale
  * does not exist for this level. */
 double measure_limit_as_shift(const struct metric_policy *policy, double limit, double level);

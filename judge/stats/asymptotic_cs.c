@@ -35,10 +35,3 @@ double asymptotic_cs_radius(double sigma, double t, double alpha, double rho2)
         return NAN;
     return sigma * sqrt(2 * spread / (t * t * rho2) * (log(spread) / 2 - log(alpha)));
 }
-
-double msprt_log_e(double mean, double t, double sigma2, double tau2)
-{
-    double spread = sigma2 + t * tau2;
-
-    return log(sigma2 / spread) / 2 + t * mean / sigma2 * (t * mean / spread) * tau2 / 2;
-}

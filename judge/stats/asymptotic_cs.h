@@ -19,9 +19,4 @@ double asymptotic_cs_rho2_approximate(double alpha, double t_star);
 /* Half-width after t points of standard deviation sigma. */
 double asymptotic_cs_radius(double sigma, double t, double alpha, double rho2);
 
-/* Mixture sequential probability ratio test with known variance: log E of a mean after t points,
- * prior variance tau2 of the effect. Its confidence sequence is the one above with rho^2 =
- * tau2 / sigma2. */
-double msprt_log_e(double mean, double t, double sigma2, double tau2);
-
 #endif

@@ -7,7 +7,6 @@
 #include "judge/stats/scale.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 size_t bootstrap_block(double phi, size_t n)
@@ -114,21 +113,4 @@ double bootstrap_mean_difference(double *x, size_t n, double *y, size_t m, void 
 {
     (void)ctx;
     return mean(x, n) - mean(y, m);
-}
-
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
-/* qsort, because sort.h's working memory would stay in the arena for every resample. */
-double bootstrap_quantile_difference(double *x, size_t n, double *y, size_t m, void *ctx)
-{
-    const double *p = ctx;
-
-    qsort(x, n, sizeof(*x), ascending);
-    qsort(y, m, sizeof(*y), ascending);
-    return quantile_type7(x, n, *p) - quantile_type7(y, m, *p);
 }

@@ -48,9 +48,7 @@ void bootstrap_difference(const double *x, size_t n, const double *y, size_t m,
 /* The block rule. phi in [0, 1), n >= 1. */
 size_t bootstrap_block(double phi, size_t n);
 
-/* Statistics ready to use. */
+/* A statistic ready to use; without ctx. */
 double bootstrap_mean_difference(double *x, size_t n, double *y, size_t m, void *ctx);
-/* Difference of type 7 quantiles; ctx points to the double p. */
-double bootstrap_quantile_difference(double *x, size_t n, double *y, size_t m, void *ctx);
 
 #endif

@@ -283,15 +283,6 @@ static double select_one(struct matrix *a, uint64_t k, double *next)
     return found;
 }
 
-double hodges_lehmann_select(const double *xs, size_t n, const double *ys, size_t m, uint64_t k,
-                             struct arena *scratch)
-{
-    struct matrix *a = matrix_create(xs, n, ys, m, scratch);
-
-    share_guess(a, k);
-    return select_one(a, k, NULL);
-}
-
 /* Halves of subnormal values would lose a bit, and the sum of large ones overflow. */
 static double mean_of(double a, double b)
 {

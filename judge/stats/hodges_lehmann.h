@@ -1,5 +1,6 @@
 /* judge/stats/hodges_lehmann.h -- order statistics of the n m differences x[i] - y[j], without
- * forming them. Pure, exact: D(k) is a difference of two of the values, rounded once.
+ * forming them. Pure, exact: D(k), the k-th smallest, is a difference of two of the values, rounded
+ * once.
  *
  * xs, ys   in the order of judge/sort.h, at least one value each, finite; differences may overflow
  * scratch  about 60 (n + m) bytes
@@ -14,10 +15,6 @@
 #include "base/arena.h"
 #include <stddef.h>
 #include <stdint.h>
-
-/* D(k), the k-th smallest difference; 1 <= k <= n m. */
-double hodges_lehmann_select(const double *xs, size_t n, const double *ys, size_t m, uint64_t k,
-                             struct arena *scratch);
 
 struct hodges_lehmann {
     double estimate;     /* the median of D; the mean of the two middle ones when n m is even */

@@ -102,15 +102,6 @@ static int64_t sample_distance(const double *x, size_t n, const double *y, size_
     return largest_distance(x_sorted, n, y_sorted, m, is_end);
 }
 
-double ks_distance(const double *x, size_t n, const double *y, size_t m, struct arena *scratch)
-{
-    bool *is_end = arena_array(scratch, bool, n + m + 1);
-
-    if (n == 0 || m == 0)
-        return NAN;
-    return (double)sample_distance(x, n, y, m, is_end, scratch) / ((double)n * (double)m);
-}
-
 void ks_test(const double *x, size_t n, const double *y, size_t m, struct arena *scratch,
              struct ks *out)
 {

@@ -28,9 +28,6 @@ void ks_test(const double *x, size_t n, const double *y, size_t m, struct arena 
 /* Kolmogorov's distribution: P(sup |Brownian bridge| > lambda); 1 for lambda <= 0, NaN for NaN. */
 double ks_kolmogorov_p(double lambda);
 
-/* D alone; O(N log N). NaN for an empty sample. */
-double ks_distance(const double *x, size_t n, const double *y, size_t m, struct arena *scratch);
-
 /* Asymptotic p-value of D for numbers of points that need not be whole: for autocorrelated series
  * the effective numbers of the midranks (approximate). */
 double ks_asymptotic_p(double d, double n_eff_x, double n_eff_y);

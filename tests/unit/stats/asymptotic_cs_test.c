@@ -29,18 +29,6 @@ static void asymptotic_cs_is_narrowest_at_t_star(void **state)
     }
 }
 
-/* At the end of the interval the mixture's evidence is just 1 / alpha. */
-static void msprt_is_the_same_process(void **state)
-{
-    double sigma = 3.7, tau = 1.9, t = 44;
-    double radius = asymptotic_cs_radius(sigma, t, 0.02, tau * tau / (sigma * sigma));
-
-    (void)state;
-    assert_near(log(50), msprt_log_e(radius, t, sigma * sigma, tau * tau), 1e-12);
-    assert_near(log(50), msprt_log_e(-radius, t, sigma * sigma, tau * tau), 1e-12);
-    assert_near(0, msprt_log_e(0, 0, 1, 1), 0);
-}
-
 static void asymptotic_cs_refuses(void **state)
 {
     (void)state;
@@ -59,7 +47,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asymptotic_cs_reference_values),
         cmocka_unit_test(asymptotic_cs_is_narrowest_at_t_star),
-        cmocka_unit_test(msprt_is_the_same_process),
         cmocka_unit_test(asymptotic_cs_refuses),
     };
 

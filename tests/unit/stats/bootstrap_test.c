@@ -116,16 +116,16 @@ static void bootstrap_scaled_to_har(void **state)
     struct arena *scratch = arena_create();
     struct bootstrap_settings settings = settings_of(false);
     struct bootstrap got;
-    double x[N], y[N], p = 0.9;
+    double x[N], y[N];
     uint64_t seed = 9;
 
     (void)state;
     for (int i = 0; i < N; i++) {
         x[i] = normal(&seed);
-        y[i] = 3 * normal(&seed);
+        y[i] = 3 * normal(&seed) + 3;
     }
     settings.omega_har = 1;
-    bootstrap_difference(x, N, y, N, bootstrap_quantile_difference, &p, &settings, scratch, &got);
+    bootstrap_difference(x, N, y, N, bootstrap_mean_difference, NULL, &settings, scratch, &got);
     assert_true(got.estimate < -1.5);
     assert_near(1 / sqrt(got.omega_boot),
                 (got.estimate - got.scaled_lower) / (got.estimate - got.lower), 1e-12);

@@ -69,7 +69,7 @@ static void selection_is_that_of_sorted_differences(void **state)
         enum data data = (enum data)(next_random(&seed) % N_DATA);
         double x[MAX_POINTS], y[MAX_POINTS];
         size_t n = draw_sorted(data, x, arena, &seed), m = draw_sorted(data, y, arena, &seed);
-        uint64_t pairs = n * m, k = 1 + next_random(&seed) % pairs;
+        uint64_t pairs = n * m, k = 1 + next_random(&seed) % (pairs / 2 + 1);
         double *d = arena_array(arena, double, pairs);
         struct hodges_lehmann got;
         double middle;
@@ -79,8 +79,6 @@ static void selection_is_that_of_sorted_differences(void **state)
             for (size_t j = 0; j < m; j++)
                 d[i * m + j] = x[i] - y[j];
         sort_doubles(d, pairs, d, arena);
-        assert_near(d[k - 1], hodges_lehmann_select(x, n, y, m, k, arena), 0);
-        k = 1 + next_random(&seed) % (pairs / 2 + 1);
         hodges_lehmann_interval(x, n, y, m, k, arena, &got);
         middle = pairs % 2 ? d[pairs / 2] : (d[pairs / 2 - 1] + d[pairs / 2]) / 2;
         assert_near(d[k - 1], got.lower, 0);
