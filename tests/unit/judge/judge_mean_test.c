@@ -8,24 +8,7 @@
 #define MEAN "Mean-v1.0"
 #define N 60
 
-/* A canary that is a tenth higher, give or take. */
-static struct story tenth_higher(struct arena *arena)
-{
-    uint64_t seed = 42;
-
-    return (struct story){.x = series_of(N, 110, 3, 0.3, &seed, arena),
-                          .y = series_of(N, 100, 3, 0.3, &seed, arena),
-                          .n = N,
-                          .m = N,
-                          .policy = policy_default()};
-}
-
-static const struct {
-    const char *name;
-    enum judge_method method;
-    bool is_independent, is_unpaired;
-    const char *reports;
-} methods[] = {
+static const struct method_case methods[] = {
     {"default", METHOD_DEFAULT, false, false, "mean-har-paired"},
     {"har", METHOD_HAR, false, true, "mean-har-unpaired"},
     {"independent points", METHOD_DEFAULT, true, false, "welch"},
@@ -37,33 +20,15 @@ static const struct {
 static void methods_agree_about_margins(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-        struct arena *arena = arena_create();
-        struct story story = tenth_higher(arena);
-        const struct metric_result *result;
-
-        row("%s", methods[i].name);
-        story.policy.direction = DIRECTION_INCREASE;
-        story.policy.options.method = methods[i].method;
-        story.policy.options.is_independent = methods[i].is_independent;
-        story.policy.options.pairing = methods[i].is_unpaired ? POINTS_UNPAIRED : POINTS_AUTO;
-        story.policy.allowed_increase = 1.05;
-        result = judge_story(MEAN, &story, arena);
-        assert_string_equal(result->report->method, methods[i].reports);
-        assert_int_equal(result->report->decision, DECISION_HARM);
-        assert_near(1.1, result->report->effect.estimate, 0.02);
-        assert_true(result->report->effect.lower > 1.05 && result->report->effect.upper < 1.2);
-        story.policy.allowed_increase = 1.2;
-        assert_int_equal(judge_story(MEAN, &story, arena)->report->decision, DECISION_NON_INFERIOR);
-        arena_free(arena);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        assert_method_knows_margins(MEAN, &methods[i]);
 }
 
 /* p at a margin is that of x - 1.05 y, and of x - 4 - y for a shift. */
 static void a_margin_is_a_test_on_other_data(void **state)
 {
     struct arena *arena = arena_create();
-    struct story story = tenth_higher(arena);
+    struct story story = tenth_higher(N, arena);
     double moved[N], zero[N] = {0};
     struct har_test want;
 
@@ -89,7 +54,7 @@ static void a_lasting_difference_is_taken_out(void **state)
 {
     enum { N_BEFORE = 40 };
     struct arena *arena = arena_create();
-    struct story story = tenth_higher(arena);
+    struct story story = tenth_higher(N, arena);
     uint64_t seed = 7;
     const double *x_before = series_of(N_BEFORE, 110, 3, 0.3, &seed, arena);
     struct metric_pair before = pair_of("errors", x_before, N_BEFORE,
@@ -139,7 +104,7 @@ static void margins_that_cannot_be(void **state)
 static void a_seed_is_the_metrics_own(void **state)
 {
     struct arena *arena = arena_create();
-    struct story story = tenth_higher(arena);
+    struct story story = tenth_higher(N, arena);
     double first, again, other;
 
     (void)state;

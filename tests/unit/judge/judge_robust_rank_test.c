@@ -8,23 +8,7 @@
 #define ROBUST_RANK "RobustRank-v1.0"
 #define N 60
 
-static struct story tenth_higher(struct arena *arena)
-{
-    uint64_t seed = 42;
-
-    return (struct story){.x = series_of(N, 110, 3, 0.3, &seed, arena),
-                          .y = series_of(N, 100, 3, 0.3, &seed, arena),
-                          .n = N,
-                          .m = N,
-                          .policy = policy_default()};
-}
-
-static const struct {
-    const char *name;
-    enum judge_method method;
-    bool is_independent, is_unpaired;
-    const char *reports;
-} methods[] = {
+static const struct method_case methods[] = {
     {"default", METHOD_DEFAULT, false, false, "rank-har-paired"},
     {"har", METHOD_HAR, false, true, "rank-har-unpaired"},
     {"ess", METHOD_ESS, false, false, "rank-ess"},
@@ -35,32 +19,14 @@ static const struct {
 static void methods_agree_about_margins(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-        struct arena *arena = arena_create();
-        struct story story = tenth_higher(arena);
-        const struct metric_result *result;
-
-        row("%s", methods[i].name);
-        story.policy.direction = DIRECTION_INCREASE;
-        story.policy.options.method = methods[i].method;
-        story.policy.options.is_independent = methods[i].is_independent;
-        story.policy.options.pairing = methods[i].is_unpaired ? POINTS_UNPAIRED : POINTS_AUTO;
-        story.policy.allowed_increase = 1.05;
-        result = judge_story(ROBUST_RANK, &story, arena);
-        assert_string_equal(result->report->method, methods[i].reports);
-        assert_int_equal(result->report->decision, DECISION_HARM);
-        assert_near(1.1, result->report->effect.estimate, 0.02);
-        story.policy.allowed_increase = 1.2;
-        assert_int_equal(judge_story(ROBUST_RANK, &story, arena)->report->decision,
-                         DECISION_NON_INFERIOR);
-        arena_free(arena);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        assert_method_knows_margins(ROBUST_RANK, &methods[i]);
 }
 
 static void numbers_are_those_of_the_test(void **state)
 {
     struct arena *arena = arena_create();
-    struct story story = tenth_higher(arena);
+    struct story story = tenth_higher(N, arena);
     const struct test_report *got = judge_story(ROBUST_RANK, &story, arena)->report;
     struct har_shift shift;
     struct har_test want;
@@ -94,7 +60,7 @@ static void scales_of_margins(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(scales); i++) {
         struct arena *arena = arena_create();
-        struct story story = tenth_higher(arena), turned;
+        struct story story = tenth_higher(N, arena), turned;
         const struct metric_result *result;
 
         row("%s", scales[i].reports);
@@ -115,7 +81,7 @@ static void scales_of_margins(void **state)
 static void little_information_flags_nothing(void **state)
 {
     struct arena *arena = arena_create();
-    struct story story = tenth_higher(arena);
+    struct story story = tenth_higher(N, arena);
     const struct metric_result *result;
 
     (void)state;
@@ -135,7 +101,7 @@ static void little_information_flags_nothing(void **state)
 static void ratios_need_a_level(void **state)
 {
     struct arena *arena = arena_create();
-    struct story story = tenth_higher(arena);
+    struct story story = tenth_higher(N, arena);
 
     (void)state;
     story.y = constants(N, -3, arena);

@@ -125,6 +125,48 @@ static inline double *constants(size_t n, double value, struct arena *arena)
     return values;
 }
 
+/* A canary that is a tenth higher, give or take. */
+static inline struct story tenth_higher(size_t n, struct arena *arena)
+{
+    uint64_t seed = 42;
+
+    return (struct story){.x = series_of(n, 110, 3, 0.3, &seed, arena),
+                          .y = series_of(n, 100, 3, 0.3, &seed, arena),
+                          .n = n,
+                          .m = n,
+                          .policy = policy_default()};
+}
+
+struct method_case {
+    const char *name;
+    enum judge_method method;
+    bool is_independent, is_unpaired;
+    const char *reports;
+};
+
+/* A tenth more is harm where a twentieth is allowed, and fine where a fifth is. */
+static inline void assert_method_knows_margins(const char *judge, const struct method_case *by)
+{
+    struct arena *arena = arena_create();
+    struct story story = tenth_higher(60, arena);
+    const struct test_report *report;
+
+    row("%s", by->name);
+    story.policy.direction = DIRECTION_INCREASE;
+    story.policy.options.method = by->method;
+    story.policy.options.is_independent = by->is_independent;
+    story.policy.options.pairing = by->is_unpaired ? POINTS_UNPAIRED : POINTS_AUTO;
+    story.policy.allowed_increase = 1.05;
+    report = judge_story(judge, &story, arena)->report;
+    assert_string_equal(report->method, by->reports);
+    assert_int_equal(report->decision, DECISION_HARM);
+    assert_near(1.1, report->effect.estimate, 0.02);
+    assert_true(report->effect.lower > 1.05 && report->effect.upper < 1.2);
+    story.policy.allowed_increase = 1.2;
+    assert_int_equal(judge_story(judge, &story, arena)->report->decision, DECISION_NON_INFERIOR);
+    arena_free(arena);
+}
+
 static inline bool has_warning(const struct test_report *report, const char *code)
 {
     for (size_t i = 0; report && i < report->n_warnings; i++)
