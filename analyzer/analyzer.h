@@ -113,9 +113,8 @@ struct follow_query {
 /* {"items": [brief, newest first], "nextCursor": absent on the last page}.
  * Errors: ERR_INVALID, reason bad_parameter. */
 MUST_CHECK enum err_code analyzer_follow_list(struct analyzer *analyzer,
-                                              const struct follow_query *query,
-                                              struct arena *arena, struct str *out,
-                                              struct error *err);
+                                              const struct follow_query *query, struct arena *arena,
+                                              struct str *out, struct error *err);
 
 /* --- stand-alone analyses: a series of judgements over a lifetime --- */
 struct analysis_start {
@@ -230,7 +229,7 @@ struct fetch_query {
     const char *metrics_account, *storage_account;
     const char *store; /* "prometheus": the collector's name */
     const char *metric_set_name;
-    const json_t *query; /* the metric's query object, put together from the parameters */
+    const json_t *query;     /* the metric's query object, put together from the parameters */
     const json_t *templates; /* as in a canary config, or NULL */
     const json_t *scope;     /* {scope, location, start, end, step, extendedScopeParams} */
     bool is_dry_run;

@@ -33,7 +33,7 @@ struct execution {
     const struct query_run *failed_run; /* the query that failed, if it was one */
 
     struct arena *arena;
-    struct remote_judging remote; /* when the judge is */
+    struct remote_judging remote;       /* when the judge is */
     struct query_run *runs[N_SIDES];    /* plan->n_metrics each */
     struct query_run *history[N_SIDES]; /* of plan->history; NULL without one */
     atomic_size_t n_pending;            /* queries that have not ended, and one for the start */

@@ -10,7 +10,7 @@
 #define JUDGEMENT_FEW_POINTS 50u
 
 struct judgement {
-    bool is_sliding, is_interim; /* as in judge/options.h; set before judging, false for one alone */
+    bool is_sliding, is_interim; /* as in judge/options.h; before judging; false for one alone */
     struct metric_pair *pairs;
     size_t n_pairs;
     const struct pair_history *histories; /* one a pair, from calibration.h; NULL: none */

@@ -10,7 +10,6 @@
 #include <strings.h>
 
 #define MAX_KEY_PARTS 16u /* of a dotted key: trees are walked by recursion */
-#define MAX_INDEX 9999u
 
 void settings_tree_init(struct settings_tree *tree, struct arena *arena)
 {

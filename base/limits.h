@@ -19,10 +19,10 @@
 #define HTTP_MAX_QUERY_PARAMS 64u
 #define HTTP_MAX_BODY_BYTES (2u * MIB)        /* configs, starts, metric sets, pair lists */
 #define HTTP_MAX_SMALL_BODY_BYTES (64u * KIB) /* everything else */
-#define HTTP_MAX_EVENT_STREAMS 256u /* over it: 503; they do not count as in flight */
-#define HTTP_EVENT_BEAT_MS 15000    /* a comment, so that no proxy takes a quiet stream for dead */
-#define HTTP_MAX_WAIT_S 30          /* of a long poll; it does not count as in flight, either */
-#define HTTP_MAX_DRAIN_BYTES (1u * MIB)       /* read past a refusal before giving up */
+#define HTTP_MAX_EVENT_STREAMS 256u           /* over it: 503; they do not count as in flight */
+#define HTTP_EVENT_BEAT_MS 15000 /* a comment, so that no proxy takes a quiet stream for dead */
+#define HTTP_MAX_WAIT_S 30       /* of a long poll; it does not count as in flight, either */
+#define HTTP_MAX_DRAIN_BYTES (1u * MIB) /* read past a refusal before giving up */
 #define HTTP_DEFAULT_PAGE_ROWS 20
 #define HTTP_MAX_PAGE_ROWS 200
 #define HTTP_MAX_PAGE 10000
@@ -65,7 +65,7 @@
 #define STORE_LOW_SPEED_S 20
 #define STORE_MAX_REPLY_BYTES (64u * MIB) /* after decompression */
 #define STORE_MAX_FILE_BYTES (256u * MIB) /* the same for a file in place of a store */
-#define STORE_MAX_TREE_VALUES 4000000u    /* of a reply kept as a tree; each takes 40 to 100 bytes */
+#define STORE_MAX_TREE_VALUES 4000000u /* of a reply kept as a tree; each takes 40 to 100 bytes */
 #define STORE_MAX_REPLY_HEADER_BYTES (64u * KIB)
 #define STORE_MAX_SERIES 1000u
 #define STORE_MAX_POINTS_PER_SERIES 50000u
@@ -82,8 +82,8 @@
 #define STORE_CACHE_BYTES (32u * MIB) /* replies about the past, kept for who asks the same */
 #define STORE_CACHE_MAX_REPLY_BYTES (4u * MIB)
 #define STORE_CACHE_LIFE_MS 600000
-#define STORE_SETTLE_MS 900000 /* after the window's end: points of hosted stores come late */
-#define STORE_MAX_REQUESTS 100u /* of one query that is answered page by page */
+#define STORE_SETTLE_MS 900000      /* after the window's end: points of hosted stores come late */
+#define STORE_MAX_REQUESTS 100u     /* of one query that is answered page by page */
 #define STORE_ERROR_BODY_BYTES 512u /* of a store's own error text that we pass on */
 
 /* A judge of somebody else's, asked over HTTP; what it says is hostile input, too */

@@ -66,7 +66,7 @@ struct account {
     size_t max_response_bytes;
     struct retry_policy retry;
     bool strict_series, align_window, reject_unsafe_values;
-    bool keeps_replies; /* those about the past may answer the same query for a while */
+    bool keeps_replies;      /* those about the past may answer the same query for a while */
     bool may_reach_metadata; /* never configured: for the code that signs in */
     bool is_sink; /* where notifications go, or a judge, not a metric store: no breaker, for its
                      caller has a patience of his own; what it says with a 2xx does not matter here

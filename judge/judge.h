@@ -43,8 +43,8 @@ struct test_input {
     double se_factor;                 /* to multiply standard errors by: 1, or from calibration */
 };
 
-/* Either `classify` or `test` is there; neither for one that is elsewhere, with which judge_run() is
- * not called. Results go to `arena`; `scratch` is emptied after each pair. An error refuses the
+/* Either `classify` or `test` is there; neither for one that is elsewhere, with which judge_run()
+ * is not called. Results go to `arena`; `scratch` is emptied after each pair. An error refuses the
  * whole judgement. */
 struct judge_type {
     const char *name;

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#define MAX_EVIDENCE 300u /* looks that are written; of more than that, one in two, in three, ... */
+#define MAX_EVIDENCE 300u /* looks that are written; of more, one in two, in three, ... */
 
 /* A number that is finite, or null. */
 static json_t *number(double value)

@@ -30,8 +30,8 @@ struct anderson_darling {
 void anderson_darling_test(const double *x, size_t n, const double *y, size_t m,
                            struct arena *scratch, struct anderson_darling *out);
 
-/* p-value of t_midrank for autocorrelated series, whose A^2 is `inflation` times as large as that of
- * independent points would be (approximate; 1: independent). From the table, and beyond its ends
+/* p-value of t_midrank for autocorrelated series, whose A^2 is `inflation` times as large as that
+ * of independent points would be (approximate; 1: independent). From the table, and beyond its ends
  * from the limiting law, so that it goes on falling. */
 double anderson_darling_p(double t_midrank, size_t n, size_t m, double inflation);
 
