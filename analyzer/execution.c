@@ -45,11 +45,15 @@ static const struct query_run *first_failure(const struct execution *execution)
     return first;
 }
 
+/* History that was stopped is none that could not be had: without it the verdict would be another
+ * one. */
 static bool has_stopped_early(const struct execution *execution)
 {
     for (int side = 0; side < N_SIDES; side++)
         for (size_t i = 0; i < execution->plan->n_metrics; i++)
-            if (atomic_load(&execution->runs[side][i].status) == STAGE_CANCELED)
+            if (atomic_load(&execution->runs[side][i].status) == STAGE_CANCELED ||
+                (execution->history[side] &&
+                 atomic_load(&execution->history[side][i].status) == STAGE_CANCELED))
                 return true;
     return false;
 }

@@ -3,14 +3,17 @@ each metric wanders by itself. History is never in the way of a verdict."""
 import json
 import math
 import random
+import threading
 
 import pytest
-from conftest import T0, kayenta_yml, matrix, run_cli, scope
+from conftest import T0, kayenta_yml, matrix, run_cli, scope, wait_until
 
 RANKS = "RobustRank-v1.0"
 HOUR, N_HOURS = 3600, 60
 START = T0 + 50 * HOUR  # of the canary; before it there are fifty hours
 WINDOW = ("2026-01-03T02:00:00Z", "2026-01-03T03:00:00Z")
+REQUEST = {"scopes": {"default": {"controlScope": scope("a", "x", *WINDOW), "experimentScope": scope("b", "x", *WINDOW)}},
+           "thresholds": {"pass": 95, "marginal": 75}}
 
 
 def wander(seed, phi=0.95):
@@ -113,11 +116,31 @@ def test_a_window_too_long_to_look_back(scripted_store, tmp_path):
 def test_the_service_looks_back_too(scripted_store, start_serinus):
     scripted_store.answer = answer
     service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
-    request = {"scopes": {"default": {"controlScope": scope("a", "x", *WINDOW), "experimentScope": scope("b", "x", *WINDOW)}},
-               "thresholds": {"pass": 95, "marginal": 75}}
-    status = service.judge(config(), request)
+    status = service.judge(config(), REQUEST)
     assert status["status"] == "succeeded", status
     judge = status["result"]["judgeResult"]["results"][0]["resultMetadata"]["judge"]
     assert judge["calibration"]["windows"] == 20
     assert len(scripted_store.requests) == 4
     assert "istory" not in json.dumps(status["stageStatus"])  # Kayenta's stages, and no others
+
+
+def test_a_stop_while_looking_back_leaves_the_verdict_to_the_next_start(scripted_store, start_serinus):
+    """Judged without its history, the canary would get another one."""
+    gate = threading.Event()
+
+    def slow(path, query):
+        if unix(query["start"]) < START:
+            gate.wait(20)
+        return answer(path, query)
+
+    scripted_store.answer = slow
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}))
+    execution = service.start_canary(config(), REQUEST)
+    wait_until(lambda: service.get(f"/canary/{execution}").json()["stageStatus"]["fetchExperiment0"] == "succeeded" and
+               len(scripted_store.requests) == 4, "all but the history")
+    service.stop()
+    gate.set()
+    service.start()
+    status = service.wait_for(execution)
+    assert status["status"] == "succeeded", status
+    assert status["result"]["judgeResult"]["results"][0]["resultMetadata"]["judge"]["calibration"]["windows"] == 20
