@@ -77,13 +77,17 @@ static void begin_anew(struct query_run *run)
     ask_first(run);
 }
 
-/* For others who ask the same, unless the store had nothing to say: that may be a mishap. */
+/* For others who ask the same, unless the store had nothing to say or warned, of a partial response
+ * for example: that may be a mishap. */
 static void keep_replies(const struct query_run *run)
 {
     bool has_data = false;
 
-    for (size_t i = 0; i < run->sets.n_sets; i++)
+    for (size_t i = 0; i < run->sets.n_sets; i++) {
+        if (tag_map_get(&run->sets.sets[i].attributes, "warnings"))
+            return;
         has_data |= run->sets.sets[i].n_values > 0;
+    }
     for (size_t i = 0; has_data && i < run->requests.n_requests; i++)
         fetch_keep(run->fetch, &run->transfers[i]);
 }

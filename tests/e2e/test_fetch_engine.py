@@ -1,4 +1,5 @@
 """What canaries that run at once, or one after the other, do to their metric stores and to each other."""
+import json
 import re
 import time
 
@@ -61,6 +62,19 @@ def test_replies_about_the_past_are_kept_where_the_account_says_so(start_serinus
     # What the store says now is what counts where nothing is kept, and its trouble is not hidden.
     scripted_store.answer = lambda path, query: (400, {}, b'{"error":"no"}')
     assert service.judge(config(2), canary_request())["status"] == ("succeeded" if keeps else "terminal")
+
+
+def test_a_reply_with_a_warning_is_not_kept(start_serinus, scripted_store):
+    """A partial response, say: the next one may be whole."""
+    whole = matrix(range(61))
+    partial = json.dumps({**json.loads(whole), "warnings": ["a replica did not answer"]}).encode()
+    scripted_store.answer = lambda path, query: (200, {}, partial)
+    service = start_serinus(kayenta_yml({"a": account(scripted_store, keepReplies=True)}))
+    succeeded(service.judge(config(), canary_request()))
+    scripted_store.answer = lambda path, query: (200, {}, whole)
+    for _ in range(2):
+        succeeded(service.judge(config(), canary_request()))
+    assert len(scripted_store.requests) == 4 and counter(service, "cached_total") == 2
 
 
 def test_a_store_that_hangs_slows_no_canary_of_another_account(start_serinus, scripted_store, second_store):
