@@ -186,7 +186,7 @@ bool number_parse(const char *text, size_t n_bytes, double *out)
     char *copy = small;
     size_t sign = n_bytes > 0 && (text[0] == '-' || text[0] == '+');
     bool is_read;
-    double value;
+    double value = 0;
 
     if (!is_decimal(text + sign, n_bytes - sign, &value, &is_read))
         return is_special(text, n_bytes, out);
