@@ -5,9 +5,9 @@
  * values, weighted by 1 / (F (1 - F)). Two forms: midrank (counts a tie half; the one to use) and
  * right (counts values not above). T = (A^2 - 1) / sigma_N with the exact variance for k = 2.
  *
- * Two p-values each: `p` from a quadratic fit of ln p through the seven tabulated points, which
- * ends at 0.25 and 0.001 (`is_p_capped`), and `p_limit` from the limiting law of A^2 = 1 + T
- * sigma_inf over its whole range; they agree within about 0.01 where both exist.
+ * Two p-values: `p` from a quadratic fit of ln p through the seven tabulated points, which ends at
+ * 0.25 and 0.001 (`is_p_capped`), and `p_limit` from the limiting law of A^2 = 1 + T sigma_inf over
+ * its whole range; they agree within about 0.01 where both exist.
  * Source: Scholz and Stephens, JASA 82(399), 1987; limit: Marsaglia and Marsaglia, J. Stat. Softw.
  * 9(2), 2004. */
 #ifndef JUDGE_STATS_ANDERSON_DARLING_H
@@ -20,9 +20,8 @@
 
 struct anderson_darling {
     double t_midrank, p_midrank, p_limit_midrank;
-    double t_right, p_right, p_limit_right;
-    bool is_p_capped;       /* p_midrank: the true value is beyond the table */
-    bool is_right_p_capped; /* p_right */
+    double t_right, p_limit_right;
+    bool is_p_capped; /* p_midrank: the true value is beyond the table */
 };
 
 /* n, m >= 1 values without NaN in any order, n + m >= 4. All NaN for fewer, or when all values are
