@@ -12,7 +12,8 @@ static bool is_same_text(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-bool aa_is_one_scope(const struct canary_plan *plan, size_t metric_index)
+/* The metric asks the same of both sides. */
+static bool is_one_scope(const struct canary_plan *plan, size_t metric_index)
 {
     const struct plan_query *control = &plan->queries[SIDE_CONTROL][metric_index];
     const struct plan_query *experiment = &plan->queries[SIDE_EXPERIMENT][metric_index];
@@ -126,7 +127,7 @@ enum err_code aa_history_pairs(const struct canary_plan *plan,
 
         if (is_named_before(plan, i)) /* the first of a name stands for all */
             continue;
-        if (aa_is_one_scope(plan, i)) {
+        if (is_one_scope(plan, i)) {
             add_sets_named(&sets[SIDE_CONTROL], name, &control);
             kinds[i] = arms_of_one_scope(&control, arms);
             continue;

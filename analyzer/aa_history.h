@@ -6,9 +6,6 @@
 #include "analyzer/backtest.h"
 #include "analyzer/plan.h"
 
-/* Whether a metric asks the same of both sides: then its history has one scope. */
-bool aa_is_one_scope(const struct canary_plan *plan, size_t metric_index);
-
 /* How often the two sides of each metric may be compared, in the order of the config:
  *
  * two scopes     as the mixer pairs them (judgement.h)

@@ -289,7 +289,8 @@ static void put_sentence(const char *sentence, struct strbuf *out)
     strbuf_append(out, sentence, n && sentence[n - 1] == '.' ? n - 1 : n);
 }
 
-void verdict_explain_inverse(const struct explanation *explanation, struct strbuf *out)
+/* "; it would pass with ..., 12 % of the evidence lies ...", behind the reason of a red metric. */
+static void explain_inverse(const struct explanation *explanation, struct strbuf *out)
 {
     if (explanation->limit_name)
         strbuf_printf(out, "; it would pass with %s %.3g", explanation->limit_name,
@@ -359,7 +360,7 @@ static void put_reasons(const struct page *page, const struct judge_result *resu
             strbuf_printf(&text, "%s: ", one->pair->name);
         verdict_explain(one, &text);
         if (result->explanations)
-            verdict_explain_inverse(&result->explanations[i], &text);
+            explain_inverse(&result->explanations[i], &text);
         fputs("  why ", page->out);
         put_wrapped(page, text.bytes, strlen("  why "));
         strbuf_clear(&text);

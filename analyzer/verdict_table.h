@@ -29,7 +29,4 @@ const char *verdict_word(const struct judge_result *result);
 /* One sentence on why this metric came out as it did; nothing for a plain pass. */
 void verdict_explain(const struct metric_result *result, struct strbuf *out);
 
-/* What follows it for a red metric: "; it would pass with ..., 12 % of the evidence lies ...". */
-void verdict_explain_inverse(const struct explanation *explanation, struct strbuf *out);
-
 #endif
