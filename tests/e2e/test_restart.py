@@ -171,6 +171,24 @@ def query_by_hand(service):
         "start": WINDOW[0], "end": WINDOW[1]}).status_code
 
 
+def held_up(start_serinus, scripted_store):
+    """A service with a canary and a query by hand whose store does not answer: a stop has to wait."""
+    gate = scripted_store.hold_back()
+    # Its threads are left as they are, on purpose.
+    options = os.environ.get("TSAN_OPTIONS", "") + ":report_thread_leaks=0:atexit_sleep_ms=0"
+    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment={"TSAN_OPTIONS": options})
+    execution = service.start_canary(one_metric_config(CPU), canary_request())
+
+    def ask():
+        with contextlib.suppress(requests.RequestException):
+            query_by_hand(service)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    wait_until(lambda: len(scripted_store.requests) == 3, "three queries")
+    return gate, service, execution, client
+
+
 def end_of(process, timeout_s=15):
     started = time.monotonic()
     code = process.wait(timeout_s)
@@ -235,19 +253,7 @@ def test_requests_in_hand_are_answered_before_the_end(start_serinus, scripted_st
 
 def test_a_stop_that_cannot_wait_longer_is_no_crash(start_serinus, scripted_store):
     """A query by hand takes longer than a stop waits; what runs is let go all the same."""
-    gate = scripted_store.hold_back()
-    # Its threads are left as they are, on purpose.
-    options = os.environ.get("TSAN_OPTIONS", "") + ":report_thread_leaks=0:atexit_sleep_ms=0"
-    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment={"TSAN_OPTIONS": options})
-    execution = service.start_canary(one_metric_config(CPU), canary_request())
-
-    def ask():
-        with contextlib.suppress(requests.RequestException):
-            query_by_hand(service)
-
-    client = threading.Thread(target=ask)
-    client.start()
-    wait_until(lambda: len(scripted_store.requests) == 3, "three queries")
+    gate, service, execution, client = held_up(start_serinus, scripted_store)
     service.process.terminate()
     code, seconds = end_of(service.process)
     assert code == 0 and 9 < seconds < 15
@@ -298,19 +304,7 @@ def test_a_stop_under_load_drops_nothing_that_was_asked(start_serinus, prometheu
 
 @pytest.mark.smoke
 def test_a_second_signal_ends_it_at_once(start_serinus, scripted_store):
-    gate = scripted_store.hold_back()
-    # Its threads are left as they are, on purpose.
-    options = os.environ.get("TSAN_OPTIONS", "") + ":report_thread_leaks=0:atexit_sleep_ms=0"
-    service = start_serinus(kayenta_yml({"scripted": scripted_store.url}), environment={"TSAN_OPTIONS": options})
-    execution = service.start_canary(one_metric_config(CPU), canary_request())
-
-    def ask():
-        with contextlib.suppress(requests.RequestException):
-            query_by_hand(service)
-
-    client = threading.Thread(target=ask)  # holds up the first signal
-    client.start()
-    wait_until(lambda: len(scripted_store.requests) == 3, "three queries")
+    gate, service, execution, client = held_up(start_serinus, scripted_store)
     service.process.terminate()
     time.sleep(0.5)
     assert service.process.poll() is None
