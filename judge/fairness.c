@@ -251,7 +251,7 @@ static void check_baseline(struct finder *finder, const struct arms *arms)
          arena_printf(
              finder->arena,
              "metric \"%s\": the baseline itself went from %.4g to %.4g about %.0f minutes "
-             "after the start; a canary that follows it down would pass: find out why",
+             "after the start; a canary that goes the same way would pass: find out why",
              pair->name, step.before, step.after, minutes(arms, SIDE_CONTROL, step.n_before - 1)));
 }
 
